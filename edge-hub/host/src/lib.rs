@@ -1,0 +1,6 @@
+//! The native host of ClusterTalk Edge: sockets, timers, Redis connections and budgets.
+//! It decides nothing about chat.
+
+pub mod queue;
+pub mod socket;
+pub mod websocket;
