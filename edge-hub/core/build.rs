@@ -1,0 +1,17 @@
+//! Digests of the Lua scripts: EVALSHA wants them with every call, and a hub instance lives for
+//! one event only, so they are computed here.
+
+use sha1::{Digest, Sha1};
+
+fn main() {
+    for name in ["append", "read", "presence", "heartbeat", "room"] {
+        let path = format!("src/redis/{name}.lua");
+        println!("cargo::rerun-if-changed={path}");
+        let source = std::fs::read(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+        println!(
+            "cargo::rustc-env=SHA1_OF_{}={:x}",
+            name.to_uppercase(),
+            Sha1::digest(source)
+        );
+    }
+}

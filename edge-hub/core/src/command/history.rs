@@ -1,0 +1,71 @@
+//! `{"type":"history","room":"general","before":44,"limit":50}` (PROTOCOL.md, "history").
+
+use super::Pending as Command;
+use crate::delivery::frame;
+use crate::effect::Effect;
+use crate::event::NoAnswer;
+use crate::hub::Hub;
+use crate::ids::RoomName;
+use crate::protocol::{ErrorCode, History, HistoryRange, ServerFrame};
+use crate::redis::{Range, Stretch};
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pending {
+    room: RoomName,
+    reference: Option<String>,
+}
+
+pub fn start(
+    hub: &mut Hub<'_>,
+    room: RoomName,
+    range: HistoryRange,
+    limit: Option<usize>,
+    reference: Option<String>,
+) {
+    let most = hub.settings.limits.page_messages;
+    let Some(live) = hub.live() else { return };
+    if !live.rooms.contains(&room) {
+        hub.refuse(super::not_joined(room, reference));
+        return;
+    }
+    live.refused = 0;
+    let range = match range {
+        HistoryRange::Before(seq) => Range::Before(seq),
+        HistoryRange::After(seq) => Range::From(seq + 1),
+        HistoryRange::Newest => Range::Tail,
+    };
+    let limit = limit
+        .unwrap_or(hub.settings.limits.recent_messages)
+        .clamp(1, most);
+    hub.emit(Effect::Load {
+        room: room.clone(),
+        range,
+        limit,
+    });
+    hub.pending = Some(Command::History(Pending { room, reference }));
+}
+
+pub fn loaded(hub: &mut Hub<'_>, stretch: Result<Stretch, NoAnswer>) {
+    let Some(Command::History(Pending { room, reference })) = hub.pending.take() else {
+        return;
+    };
+    let Ok(stretch) = stretch else {
+        let error = super::error(ErrorCode::Unavailable, reference).in_room(room);
+        hub.send(ServerFrame::Error(Box::new(
+            error.retry_after(super::RETRY),
+        )));
+        return;
+    };
+    let messages = stretch
+        .entries
+        .iter()
+        .map(|entry| frame(&room, entry))
+        .collect();
+    let history = History {
+        room,
+        messages,
+        more: stretch.more,
+        reference,
+    };
+    hub.send(ServerFrame::History(Box::new(history)));
+}

@@ -1,0 +1,90 @@
+//! Everything that the outside must do.
+//!
+//! # Mistakes
+//! - Performing an effect of the second group and not feeding its answer back: the command hangs in
+//!   the middle, and its client never hears of it.
+//! - Applying effects of the first group of a call that trapped: the session bytes are the old ones,
+//!   so the client will send the frame again.
+//! - Reordering: `Send(welcome)` before `Subscribe` is a promise to the client.
+
+use crate::ids::{MessageId, Position, RoomName, User, UserId};
+use crate::log::{Draft, Reference};
+use crate::protocol::{CloseCode, ServerFrame};
+use crate::redis::{Mode, Range, Update};
+use crate::time::Timestamp;
+
+/// One thing to do, in the order given.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    // For the host.
+    /// Send a frame to this client.
+    Send(ServerFrame),
+    /// Attach the connection to a room; the host answers with `joined`.
+    Subscribe {
+        room: RoomName,
+        since: Option<Position>,
+    },
+    /// Detach it.
+    Unsubscribe { room: RoomName },
+    /// Tell everyone else in a room, once.
+    Announce { room: RoomName, frame: ServerFrame },
+    /// The connection speaks for this user from now on.
+    Identify(User),
+    /// Send [`Event::WokeUp`](crate::event::Event::WokeUp) at this time; replaces an earlier wish.
+    WakeAt(Timestamp),
+    /// Close after what was sent before.
+    Close(CloseCode),
+
+    // Performed through imports; the answer is the next event of the same call. At most one is
+    // under way at a time.
+    /// Ask moderation.
+    Review(ForReview),
+    /// Ask analytics what to count.
+    Record(ForRecord),
+    /// Store and publish.
+    Append {
+        room: RoomName,
+        mode: Mode,
+        draft: Box<Draft>,
+        updates: Vec<Update>,
+    },
+    /// Read a stretch of a room's log.
+    Load {
+        room: RoomName,
+        range: Range,
+        limit: usize,
+    },
+    /// List the rooms with most members.
+    ListRooms,
+    /// Put a room into the list if there is place.
+    OpenRoom { room: RoomName },
+    /// One connection of the user came to or went from a room.
+    Presence {
+        room: RoomName,
+        user: User,
+        present: bool,
+    },
+}
+
+/// A message before anyone sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ForReview {
+    pub room: RoomName,
+    pub user: UserId,
+    pub id: MessageId,
+    pub text: String,
+    pub at: Timestamp,
+    pub reply_to: Option<Reference>,
+}
+
+/// A message that was reviewed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ForRecord {
+    pub room: RoomName,
+    pub user: UserId,
+    /// As it will be shown.
+    pub text: String,
+    pub at: Timestamp,
+    pub action: crate::log::Action,
+    pub label: Option<String>,
+}

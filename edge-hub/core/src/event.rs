@@ -1,0 +1,53 @@
+//! Everything that can happen to a connection.
+
+use crate::log::Action;
+use crate::redis::{Appended, RoomCount, Stretch, Update};
+
+/// One thing that happened. The first four come from the host; the others answer an
+/// [`Effect`](crate::effect::Effect) of this call that the component performs itself.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// The upgrade was accepted.
+    Opened,
+    /// A text frame came.
+    Frame(String),
+    /// The time asked for by `WakeAt` has come.
+    WokeUp,
+    /// The connection is gone.
+    Closed,
+
+    /// Answers `Review`.
+    Reviewed(Result<Verdict, NoAnswer>),
+    /// Answers `Record`; without figures if analytics failed.
+    Recorded(Vec<Update>),
+    /// Answers `Append`.
+    Appended(Result<Appended, NoAnswer>),
+    /// Answers `Load`.
+    Loaded(Result<Stretch, NoAnswer>),
+    /// Answers `ListRooms`.
+    RoomsListed(Result<Vec<RoomCount>, NoAnswer>),
+    /// Answers `OpenRoom`: whether the deployment has place for the room.
+    RoomOpened(Result<bool, NoAnswer>),
+    /// Answers `Presence`: the members of the room now.
+    PresenceChanged(Result<u64, NoAnswer>),
+}
+
+/// Redis or a component did not answer, so the outcome is unknown; doing the same again is safe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no answer")]
+pub struct NoAnswer;
+
+/// What moderation decided.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    pub action: Action,
+    /// For `Mask`: what is shown; [`MASKED`] without one.
+    pub replacement: Option<String>,
+    /// The first label of a message that is not simply allowed.
+    pub label: Option<String>,
+    /// The digest of the component that decided.
+    pub policy: Option<String>,
+}
+
+/// What is shown in the place of a masked text.
+pub const MASKED: &str = "[CENSORED BY AI]";

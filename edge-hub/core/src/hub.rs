@@ -1,0 +1,177 @@
+//! One connection's hub: an event in, effects out.
+
+pub(crate) mod session;
+
+pub use session::SessionError;
+
+use crate::command::{self, Pending};
+use crate::effect::Effect;
+use crate::event::Event;
+use crate::ids::RoomName;
+use crate::limits::Limits;
+use crate::protocol::{CloseCode, ErrorFrame, ServerFrame, decode};
+use crate::time::Timestamp;
+use session::{Live, Session};
+
+/// What a deployment sets.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub limits: Limits,
+    /// Always listed; the first is joined by a `hello` without rooms.
+    pub default_rooms: Vec<RoomName>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        let room = |name: &str| RoomName::parse(name).expect("a literal of the right form");
+        Self {
+            limits: Limits::default(),
+            default_rooms: vec![room("general"), room("tech"), room("random")],
+        }
+    }
+}
+
+/// What the host knows of a connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Connection {
+    /// Unique over all edges and restarts.
+    pub id: String,
+    pub edge: String,
+    /// Whether a client may choose its own name.
+    pub anonymous: bool,
+    pub token: Option<String>,
+}
+
+/// The hub of one connection, for one call.
+pub struct Hub<'s> {
+    pub(crate) settings: &'s Settings,
+    pub(crate) connection: Connection,
+    pub(crate) session: Session,
+    /// The command that waits for an answer.
+    pub(crate) pending: Option<Pending>,
+    /// Unpredictable; the salt of the message that this call may store.
+    pub(crate) seed: [u8; 16],
+    effects: Vec<Effect>,
+}
+
+/// The effects of one event. They borrow the hub, so that a second event cannot be fed before
+/// these are taken.
+#[must_use = "effects that are not performed are promises broken"]
+pub struct Effects<'h>(std::vec::Drain<'h, Effect>);
+
+impl Iterator for Effects<'_> {
+    type Item = Effect;
+
+    fn next(&mut self) -> Option<Effect> {
+        self.0.next()
+    }
+}
+
+impl<'s> Hub<'s> {
+    /// Takes up a connection from its session bytes (none for a new one).
+    ///
+    /// # Errors
+    /// If the bytes are of a version that this build does not read: close with 4504, the client
+    /// resumes with a new session.
+    pub fn restore(
+        settings: &'s Settings,
+        connection: Connection,
+        session: &[u8],
+        seed: [u8; 16],
+    ) -> Result<Self, SessionError> {
+        let session = Session::decode(session)?;
+        Ok(Self {
+            settings,
+            connection,
+            session,
+            pending: None,
+            seed,
+            effects: Vec::new(),
+        })
+    }
+
+    /// Handles one event. It cannot fail: what is wrong with a frame is answered by a frame.
+    pub fn handle(&mut self, now: Timestamp, event: Event) -> Effects<'_> {
+        self.dispatch(now, event);
+        Effects(self.effects.drain(..))
+    }
+
+    /// The session bytes to keep for the next event.
+    pub fn session(&self) -> Vec<u8> {
+        self.session.encode()
+    }
+
+    fn dispatch(&mut self, now: Timestamp, event: Event) {
+        match event {
+            Event::Opened => {
+                self.session = Session::Opened { at: now };
+                self.emit(Effect::WakeAt(now.after(self.settings.limits.hello)));
+            }
+            Event::Frame(text) => self.frame(now, &text),
+            Event::WokeUp => self.wake_up(now),
+            Event::Closed => command::leave::everything(self),
+            Event::Reviewed(verdict) => command::send::reviewed(self, now, verdict),
+            Event::Recorded(updates) => command::send::recorded(self, updates),
+            Event::Appended(outcome) => command::send::appended(self, now, outcome),
+            Event::Loaded(stretch) => command::history::loaded(self, stretch),
+            Event::RoomsListed(rooms) => command::hello::rooms_listed(self, rooms),
+            Event::RoomOpened(opened) => command::join::room_opened(self, opened),
+            Event::PresenceChanged(members) => command::presence_changed(self, members),
+        }
+    }
+
+    fn frame(&mut self, now: Timestamp, text: &str) {
+        match decode(text, &self.settings.limits) {
+            Ok((frame, reference)) => command::dispatch(self, now, frame, reference),
+            Err(refusal) => self.refuse(*refusal.0),
+        }
+    }
+
+    fn wake_up(&mut self, now: Timestamp) {
+        if let Session::Opened { at } = self.session
+            && now.since(at) >= self.settings.limits.hello
+        {
+            self.close(CloseCode::HelloTimeout);
+        }
+    }
+
+    pub(crate) fn emit(&mut self, effect: Effect) {
+        self.effects.push(effect);
+    }
+
+    pub(crate) fn send(&mut self, frame: ServerFrame) {
+        self.emit(Effect::Send(frame));
+    }
+
+    /// Answers a frame that cannot be taken; too many of them in a row close the connection.
+    pub(crate) fn refuse(&mut self, error: ErrorFrame) {
+        self.send(ServerFrame::Error(Box::new(error)));
+        let most = self.settings.limits.refused_in_a_row;
+        match &mut self.session {
+            // Nothing but a good hello is expected here.
+            Session::Opened { .. } => self.close(CloseCode::BadHello),
+            Session::Live(live) => {
+                live.refused = live.refused.saturating_add(1);
+                if live.refused > most {
+                    self.close(CloseCode::TooManyErrors);
+                }
+            }
+            Session::Closing => {}
+        }
+    }
+
+    pub(crate) fn close(&mut self, code: CloseCode) {
+        // The rooms stay in the session until `Closed` has cleared the presence.
+        if let Session::Opened { .. } = self.session {
+            self.session = Session::Closing;
+        }
+        self.emit(Effect::Close(code));
+    }
+
+    pub(crate) fn live(&mut self) -> Option<&mut Live> {
+        match &mut self.session {
+            Session::Live(live) => Some(live),
+            Session::Opened { .. } | Session::Closing => None,
+        }
+    }
+}

@@ -1,0 +1,253 @@
+//! Names and positions as types that cannot hold nonsense.
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::fmt;
+
+/// A name that does not have the form its type demands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NameError {
+    #[error("a room name must be of the form [a-z0-9][a-z0-9_-]{{0,63}}")]
+    Room,
+    #[error("an id must be of the form [A-Za-z0-9._@|:+-]{{1,64}}")]
+    Id,
+    #[error("a tag must be 16 lower-case hexadecimal digits")]
+    Tag,
+    #[error("a sequence number must be at most 2^53")]
+    Seq,
+}
+
+macro_rules! name {
+    ($(#[$doc:meta])* $name:ident, $check:ident, $error:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+        #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+        #[serde(transparent)]
+        pub struct $name(String);
+
+        impl $name {
+            pub fn parse(text: impl Into<String>) -> Result<Self, NameError> {
+                let text = text.into();
+                if $check(&text) { Ok(Self(text)) } else { Err(NameError::$error) }
+            }
+
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                Self::parse(String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+            }
+        }
+    };
+}
+
+name!(
+    /// A room, without the `#` that people see: `[a-z0-9][a-z0-9_-]{0,63}`.
+    RoomName,
+    is_room_name,
+    Room
+);
+name!(
+    /// A user, the same on every connection and edge: `[A-Za-z0-9._@|:+-]{1,64}`.
+    UserId,
+    is_id,
+    Id
+);
+name!(
+    /// The sender's own id of a message; (user, message id) is unique in a room.
+    MessageId,
+    is_id,
+    Id
+);
+
+fn is_room_name(text: &str) -> bool {
+    let alphanumeric = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    matches!(text.as_bytes(), [first, rest @ ..]
+        if alphanumeric(*first)
+            && rest.len() <= 63
+            && rest.iter().all(|&byte| alphanumeric(byte) || byte == b'_' || byte == b'-'))
+}
+
+fn is_id(text: &str) -> bool {
+    (1..=64).contains(&text.len())
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"._@|:+-".contains(&byte))
+}
+
+/// The fingerprint of a room's log up to and including one entry: 64 bits, 16 hexadecimal digits.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct Tag(u64);
+
+impl Tag {
+    /// The tag of position 0, before the first entry.
+    pub const ORIGIN: Self = Self(0);
+
+    pub fn parse(text: &str) -> Result<Self, NameError> {
+        let hexadecimal = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+        if text.len() != 16 || !text.bytes().all(hexadecimal) {
+            return Err(NameError::Tag);
+        }
+        u64::from_str_radix(text, 16)
+            .map(Self)
+            .map_err(|_| NameError::Tag)
+    }
+
+    pub(crate) const fn from_bits(bits: u64) -> Self {
+        Self(bits)
+    }
+}
+
+impl fmt::Display for Tag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+impl fmt::Debug for Tag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Serialize for Tag {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Tag {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = <std::borrow::Cow<'_, str>>::deserialize(deserializer)?;
+        Self::parse(&text).map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for Tag {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Tag".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": "string", "pattern": "^[0-9a-f]{16}$" })
+    }
+}
+
+/// The number of an entry in its room's log, from 1; 0 is before the first entry.
+/// At most 2^53, so that JavaScript can hold it.
+pub type Seq = u64;
+
+/// The largest sequence number on the wire.
+pub const MAX_SEQ: Seq = 1 << 53;
+
+/// A place in a room's log: which entry, and the fingerprint of the log up to it.
+///
+/// The number alone would not do: a failover may lose `[…, 43, 44]` and then store another 43 and
+/// 44. A reader at 44 who compares numbers only would take the new ones for duplicates and drop
+/// real messages in silence. The tag tells him that his 44 is no part of this log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Position {
+    #[serde(deserialize_with = "bounded_seq")]
+    pub seq: Seq,
+    pub tag: Tag,
+}
+
+impl Position {
+    /// Before the first entry.
+    pub const ORIGIN: Self = Self {
+        seq: 0,
+        tag: Tag::ORIGIN,
+    };
+
+    pub const fn new(seq: Seq, tag: Tag) -> Self {
+        Self { seq, tag }
+    }
+}
+
+impl fmt::Display for Position {
+    /// `SEQ-TAG`, as in `Last-Event-ID` and `?after=`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.seq, self.tag)
+    }
+}
+
+impl std::str::FromStr for Position {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        let (seq, tag) = text.split_once('-').ok_or(NameError::Tag)?;
+        let seq = seq
+            .parse()
+            .ok()
+            .filter(|&seq| seq <= MAX_SEQ)
+            .ok_or(NameError::Seq)?;
+        Ok(Self {
+            seq,
+            tag: Tag::parse(tag)?,
+        })
+    }
+}
+
+fn bounded_seq<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Seq, D::Error> {
+    let seq = Seq::deserialize(deserializer)?;
+    if seq > MAX_SEQ {
+        return Err(serde::de::Error::custom(NameError::Seq));
+    }
+    Ok(seq)
+}
+
+/// Who speaks: the id that counts and the name that people see.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct User {
+    pub id: UserId,
+    pub name: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_room_name_is_lower_case_and_short() {
+        for good in ["general", "a", "0", "team_1-b", &"x".repeat(64)] {
+            assert!(RoomName::parse(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "",
+            "#general",
+            "General",
+            "-a",
+            "_a",
+            "a b",
+            "é",
+            "a{b}",
+            &"x".repeat(65),
+        ] {
+            assert!(RoomName::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_position_is_printed_and_read_the_same() {
+        let position = Position::new(41, Tag::parse("9f2c01ab33d0e1f2").unwrap());
+        assert_eq!(position.to_string(), "41-9f2c01ab33d0e1f2");
+        assert_eq!(position.to_string().parse(), Ok(position));
+    }
+
+    #[test]
+    fn a_position_beyond_what_javascript_can_hold_is_refused() {
+        let text = r#"{"seq":9007199254740993,"tag":"0000000000000000"}"#;
+        assert!(serde_json::from_str::<Position>(text).is_err());
+    }
+}

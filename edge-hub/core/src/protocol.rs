@@ -1,0 +1,245 @@
+//! The wire: frames of protocol version 1, as PROTOCOL.md describes them.
+
+pub mod codes;
+mod decode;
+
+pub use codes::{CloseCode, ErrorCode};
+pub use decode::{ClientFrame, HistoryRange, JoinRoom, Refusal, decode};
+
+use crate::delivery::Lost;
+use crate::ids::{MessageId, Position, RoomName, Seq, Tag, User};
+use crate::limits::Limits;
+use crate::log::{Action, Moderation, Reference};
+use crate::time::{Timestamp, millis};
+use serde::Serialize;
+use std::time::Duration;
+
+/// The WebSocket subprotocol; without it the upgrade is refused.
+pub const SUBPROTOCOL: &str = "clustertalk.v1";
+
+/// A frame from the server. Each variant stands in PROTOCOL.md under its wire name.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum ServerFrame {
+    Welcome(Box<Welcome>),
+    Joined(Box<Joined>),
+    Page(Box<Page>),
+    Message(Box<MessageFrame>),
+    Skipped(Skipped),
+    Left {
+        room: RoomName,
+    },
+    Ack {
+        room: RoomName,
+        id: MessageId,
+        position: Position,
+        action: Action,
+    },
+    History(Box<History>),
+    Presence(Box<PresenceFrame>),
+    Typing {
+        room: RoomName,
+        user: User,
+    },
+    Error(Box<ErrorFrame>),
+    Draining {
+        after_ms: u64,
+    },
+    Pong(Pong),
+}
+
+impl ServerFrame {
+    /// The frame as JSON text.
+    pub fn encode(&self) -> String {
+        // Serialising these types cannot fail: no maps with odd keys, no floats.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    pub fn error(code: ErrorCode) -> ErrorFrame {
+        ErrorFrame {
+            code,
+            message: code.sentence().to_owned(),
+            retry_after_ms: None,
+            reference: None,
+            room: None,
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Welcome {
+    pub session: String,
+    pub user: User,
+    pub edge: String,
+    pub limits: AnnouncedLimits,
+    /// At most 50, the default rooms first.
+    pub rooms: Vec<RoomSummary>,
+}
+
+/// The limits that a client can act on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct AnnouncedLimits {
+    pub text_bytes: usize,
+    pub frame_bytes: usize,
+    pub messages_per_second: u32,
+    pub burst: u32,
+    pub rooms: usize,
+    pub ping_ms: u64,
+    pub typing_ms: u64,
+}
+
+impl From<&Limits> for AnnouncedLimits {
+    fn from(limits: &Limits) -> Self {
+        Self {
+            text_bytes: limits.text_bytes,
+            frame_bytes: limits.frame_bytes,
+            messages_per_second: limits.messages_per_second,
+            burst: limits.burst,
+            rooms: limits.rooms_per_connection,
+            ping_ms: millis(limits.ping),
+            typing_ms: millis(limits.typing),
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct RoomSummary {
+    pub room: RoomName,
+    /// Members now; a moment old.
+    pub members: u64,
+}
+
+/// A new truth about a room: the answer to `join`, and unsolicited when something was lost.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Joined {
+    pub room: RoomName,
+    /// Where the client stands after `messages`.
+    pub position: Position,
+    /// The newest entry of the room.
+    pub head: Position,
+    /// Whether everything since the client's position is here or in the pages that follow.
+    pub recovered: bool,
+    pub reason: Option<crate::delivery::Reason>,
+    /// The numbers that cannot be had any more, both included.
+    pub lost: Option<Lost>,
+    /// Whether `page` frames follow.
+    pub more: bool,
+    /// `message` and `skipped` frames, oldest first.
+    pub messages: Vec<ServerFrame>,
+    pub members_count: u64,
+    /// At most 50.
+    pub members: Vec<User>,
+}
+
+/// More of what `joined` began.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Page {
+    pub room: RoomName,
+    pub messages: Vec<ServerFrame>,
+    pub position: Position,
+    pub head: Position,
+    pub more: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct MessageFrame {
+    pub room: RoomName,
+    pub position: Position,
+    pub prev: Tag,
+    pub id: MessageId,
+    pub user: User,
+    pub text: String,
+    pub at: Timestamp,
+    pub moderation: Moderation,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reply_to: Option<Reference>,
+}
+
+/// An entry without content: advance over it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Skipped {
+    pub room: RoomName,
+    pub position: Position,
+    pub prev: Tag,
+    /// The first number covered, where that is not the position's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<Seq>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct History {
+    pub room: RoomName,
+    pub messages: Vec<ServerFrame>,
+    /// Whether there is more in the direction asked for.
+    pub more: bool,
+    #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+}
+
+/// Somebody came or went; exactly one of `joined` and `left` is there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct PresenceFrame {
+    pub room: RoomName,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub joined: Option<User>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub left: Option<User>,
+    pub members_count: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct ErrorFrame {
+    pub code: ErrorCode,
+    pub message: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_after_ms: Option<u64>,
+    /// The id of the message, or the `ref` of the frame, that this answers.
+    #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub room: Option<RoomName>,
+}
+
+impl ErrorFrame {
+    pub fn retry_after(mut self, span: Duration) -> Self {
+        self.retry_after_ms = Some(millis(span));
+        self
+    }
+
+    pub fn answering(mut self, reference: Option<String>) -> Self {
+        self.reference = reference;
+        self
+    }
+
+    pub fn in_room(mut self, room: RoomName) -> Self {
+        self.room = Some(room);
+        self
+    }
+}
+
+/// The answer to `ping`: where the edge stands in the connection's rooms.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Pong {
+    pub rooms: Vec<RoomPosition>,
+    #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct RoomPosition {
+    pub room: RoomName,
+    pub position: Position,
+}

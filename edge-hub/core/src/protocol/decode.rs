@@ -1,0 +1,273 @@
+//! From text to a frame that holds no nonsense, or to the error that answers it.
+
+use super::{ErrorCode, ErrorFrame, ServerFrame};
+use crate::ids::{MAX_SEQ, MessageId, Position, RoomName, Seq, UserId};
+use crate::limits::Limits;
+use crate::log::Reference;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+/// A frame from a client. Each variant stands in PROTOCOL.md under its wire name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClientFrame {
+    Hello {
+        user: Option<UserId>,
+        token: Option<String>,
+        /// `None`: the first default room.
+        rooms: Option<Vec<JoinRoom>>,
+    },
+    Join(JoinRoom),
+    Leave {
+        room: RoomName,
+    },
+    Send {
+        room: RoomName,
+        id: MessageId,
+        text: String,
+        reply_to: Option<Reference>,
+    },
+    Typing {
+        room: RoomName,
+    },
+    History {
+        room: RoomName,
+        range: HistoryRange,
+        limit: Option<usize>,
+    },
+    Ping,
+}
+
+/// A room to join, and where the client stands in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JoinRoom {
+    pub room: RoomName,
+    pub since: Option<Position>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HistoryRange {
+    Before(Seq),
+    After(Seq),
+    Newest,
+}
+
+/// Why a frame was refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal(pub Box<ErrorFrame>);
+
+impl Refusal {
+    fn new(code: ErrorCode) -> Self {
+        Self(Box::new(ServerFrame::error(code)))
+    }
+
+    fn because(code: ErrorCode, reason: &str) -> Self {
+        let mut error = ServerFrame::error(code);
+        error.message = format!("{}: {reason}", code.sentence());
+        Self(Box::new(error))
+    }
+}
+
+/// Reads one frame; with it comes the `ref` that an error to it carries.
+pub fn decode(text: &str, limits: &Limits) -> Result<(ClientFrame, Option<String>), Refusal> {
+    if text.len() > limits.frame_bytes {
+        return Err(Refusal::new(ErrorCode::TooLarge));
+    }
+    if deeper_than(text, limits.json_depth) {
+        return Err(Refusal::new(ErrorCode::TooDeep));
+    }
+    let value: Value = serde_json::from_str(text)
+        .map_err(|error| Refusal::because(ErrorCode::BadJson, &error.to_string()))?;
+    let Value::Object(fields) = value else {
+        return Err(Refusal::because(ErrorCode::BadFrame, "not an object"));
+    };
+    let fields = Fields(fields);
+    let reference = fields.reference();
+    fields
+        .frame(limits)
+        .map(|frame| (frame, reference.clone()))
+        .map_err(|Refusal(error)| Refusal(Box::new(error.answering(reference))))
+}
+
+/// Whether arrays and objects are nested deeper than `most`, without parsing.
+fn deeper_than(text: &str, most: usize) -> bool {
+    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
+    for byte in text.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            b'[' | b'{' if !in_string => {
+                depth += 1;
+                if depth > most {
+                    return true;
+                }
+            }
+            b']' | b'}' if !in_string => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    false
+}
+
+struct Fields(Map<String, Value>);
+
+impl Fields {
+    fn frame(&self, limits: &Limits) -> Result<ClientFrame, Refusal> {
+        let kind = self.text("type")?;
+        Ok(match kind {
+            "hello" => ClientFrame::Hello {
+                user: self.user()?,
+                token: self.optional_text("token")?.map(str::to_owned),
+                rooms: self.rooms(limits)?,
+            },
+            "join" => ClientFrame::Join(self.join()?),
+            "leave" => ClientFrame::Leave { room: self.room()? },
+            "send" => {
+                let room = self.room()?;
+                let id = MessageId::parse(self.text("id")?)
+                    .map_err(|_| Refusal::new(ErrorCode::BadId))?;
+                let text = self.text("text")?;
+                if text.len() > limits.text_bytes {
+                    return Err(Refusal::new(ErrorCode::TooLarge));
+                }
+                if text.trim().is_empty() {
+                    return Err(Refusal::because(ErrorCode::BadFrame, "`text` is empty"));
+                }
+                let reply_to = self.typed::<Reference>("reply_to")?;
+                ClientFrame::Send {
+                    room,
+                    id,
+                    text: text.to_owned(),
+                    reply_to,
+                }
+            }
+            "typing" => ClientFrame::Typing { room: self.room()? },
+            "history" => {
+                let range = match (self.number("before")?, self.number("after")?) {
+                    (Some(_), Some(_)) => {
+                        return Err(Refusal::because(
+                            ErrorCode::BadFrame,
+                            "`before` and `after` exclude each other",
+                        ));
+                    }
+                    (Some(seq), None) => HistoryRange::Before(seq),
+                    (None, Some(seq)) => HistoryRange::After(seq),
+                    (None, None) => HistoryRange::Newest,
+                };
+                let limit = self
+                    .number("limit")?
+                    .map(|limit| usize::try_from(limit).unwrap_or(usize::MAX));
+                ClientFrame::History {
+                    room: self.room()?,
+                    range,
+                    limit,
+                }
+            }
+            "ping" => ClientFrame::Ping,
+            _ => {
+                return Err(Refusal::because(
+                    ErrorCode::UnknownType,
+                    &format!("`{}`", shortened(kind)),
+                ));
+            }
+        })
+    }
+
+    /// What an error to this frame carries: its own `ref`, or the message's id.
+    fn reference(&self) -> Option<String> {
+        ["ref", "id"]
+            .into_iter()
+            .find_map(|name| self.0.get(name)?.as_str())
+            .filter(|text| text.len() <= 64)
+            .map(str::to_owned)
+    }
+
+    fn user(&self) -> Result<Option<UserId>, Refusal> {
+        self.optional_text("user")?
+            .map(|user| UserId::parse(user).map_err(|_| Refusal::new(ErrorCode::BadUser)))
+            .transpose()
+    }
+
+    fn rooms(&self, limits: &Limits) -> Result<Option<Vec<JoinRoom>>, Refusal> {
+        let rooms = match self.0.get("rooms") {
+            None | Some(Value::Null) => return Ok(None),
+            Some(Value::Array(rooms)) => rooms,
+            Some(_) => {
+                return Err(Refusal::because(
+                    ErrorCode::BadFrame,
+                    "`rooms` is not an array",
+                ));
+            }
+        };
+        if rooms.len() > limits.rooms_per_connection {
+            return Err(Refusal::new(ErrorCode::TooManyRooms));
+        }
+        rooms
+            .iter()
+            .map(|room| match room {
+                Value::Object(fields) => Fields(fields.clone()).join(),
+                _ => Err(Refusal::because(
+                    ErrorCode::BadFrame,
+                    "an element of `rooms` is not an object",
+                )),
+            })
+            .collect::<Result<_, _>>()
+            .map(Some)
+    }
+
+    fn join(&self) -> Result<JoinRoom, Refusal> {
+        Ok(JoinRoom {
+            room: self.room()?,
+            since: self.typed("since")?,
+        })
+    }
+
+    fn room(&self) -> Result<RoomName, Refusal> {
+        RoomName::parse(self.text("room")?).map_err(|_| Refusal::new(ErrorCode::BadRoom))
+    }
+
+    fn text(&self, name: &str) -> Result<&str, Refusal> {
+        self.optional_text(name)?
+            .ok_or_else(|| Refusal::because(ErrorCode::BadFrame, &format!("`{name}` is missing")))
+    }
+
+    fn optional_text(&self, name: &str) -> Result<Option<&str>, Refusal> {
+        match self.0.get(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text)),
+            Some(_) => Err(Refusal::because(
+                ErrorCode::BadFrame,
+                &format!("`{name}` is not a string"),
+            )),
+        }
+    }
+
+    fn number(&self, name: &str) -> Result<Option<u64>, Refusal> {
+        match self.0.get(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(value) => value
+                .as_u64()
+                .filter(|&number| number <= MAX_SEQ)
+                .map(Some)
+                .ok_or_else(|| {
+                    Refusal::because(
+                        ErrorCode::BadFrame,
+                        &format!("`{name}` is not a number from 0 to 2^53"),
+                    )
+                }),
+        }
+    }
+
+    fn typed<'a, T: Deserialize<'a>>(&'a self, name: &str) -> Result<Option<T>, Refusal> {
+        match self.0.get(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(value) => T::deserialize(value).map(Some).map_err(|error| {
+                Refusal::because(ErrorCode::BadFrame, &format!("`{name}`: {error}"))
+            }),
+        }
+    }
+}
+
+fn shortened(text: &str) -> String {
+    text.chars().take(32).collect()
+}

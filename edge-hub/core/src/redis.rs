@@ -1,0 +1,549 @@
+//! The Redis contract without a socket: keys, calls and replies. `docs/redis.md` shows each key to
+//! operators. Whoever has a connection sends a [`Call`] and hands the reply back as [`Value`]s.
+
+use crate::ids::{NameError, Position, RoomName, Seq, Tag, User, UserId};
+use crate::limits::{JOINED_MEMBERS, Limits};
+use crate::log::{Action, Draft, Entry, EntryError};
+use crate::time::{Timestamp, millis};
+use std::time::Duration;
+
+/// A Lua script of ours and its SHA-1, under which Redis keeps it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Script {
+    pub name: &'static str,
+    pub source: &'static str,
+    pub sha1: &'static str,
+}
+
+macro_rules! script {
+    ($constant:ident, $name:literal, $sha1:literal) => {
+        pub static $constant: Script = Script {
+            name: $name,
+            source: include_str!(concat!("redis/", $name, ".lua")),
+            sha1: env!($sha1),
+        };
+    };
+}
+
+script!(APPEND, "append", "SHA1_OF_APPEND");
+script!(READ, "read", "SHA1_OF_READ");
+script!(PRESENCE, "presence", "SHA1_OF_PRESENCE");
+script!(HEARTBEAT, "heartbeat", "SHA1_OF_HEARTBEAT");
+script!(ROOM, "room", "SHA1_OF_ROOM");
+
+/// Every script: a new connection loads them all.
+pub static SCRIPTS: [&Script; 5] = [&APPEND, &READ, &PRESENCE, &HEARTBEAT, &ROOM];
+
+/// One call of a script.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Call {
+    pub script: &'static Script,
+    pub keys: Vec<String>,
+    pub arguments: Vec<String>,
+}
+
+impl Call {
+    /// The arguments of `EVALSHA`. A NOSCRIPT error is answered by [`Call::eval`].
+    pub fn evalsha(&self) -> Vec<Vec<u8>> {
+        self.command(self.script.sha1)
+    }
+
+    /// The arguments of `EVAL`.
+    pub fn eval(&self) -> Vec<Vec<u8>> {
+        self.command(self.script.source)
+    }
+
+    fn command(&self, script: &str) -> Vec<Vec<u8>> {
+        let count = self.keys.len().to_string();
+        [script, &count]
+            .into_iter()
+            .chain(self.keys.iter().map(String::as_str))
+            .chain(self.arguments.iter().map(String::as_str))
+            .map(|argument| argument.as_bytes().to_vec())
+            .collect()
+    }
+}
+
+/// One element of a flat reply.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Value {
+    Nil,
+    Integer(i64),
+    Bytes(Vec<u8>),
+}
+
+impl Value {
+    fn text(&self) -> Option<&str> {
+        match self {
+            Self::Bytes(bytes) => std::str::from_utf8(bytes).ok(),
+            Self::Nil | Self::Integer(_) => None,
+        }
+    }
+
+    fn number(&self) -> Option<u64> {
+        match self {
+            Self::Integer(number) => u64::try_from(*number).ok(),
+            Self::Bytes(_) => self.text()?.parse().ok(),
+            Self::Nil => None,
+        }
+    }
+}
+
+/// A reply that does not follow the contract: another version of the scripts, or a damaged log.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplyError {
+    #[error("the reply of `{0}` has another shape")]
+    Shape(&'static str),
+    #[error("an entry cannot be read: {0}")]
+    Entry(#[from] EntryError),
+    #[error("a name cannot be read: {0}")]
+    Name(#[from] NameError),
+}
+
+/// The keys and channels of one deployment, all under one prefix.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Keyspace {
+    prefix: String,
+    publish: &'static str,
+}
+
+/// A prefix that would break the key scheme.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a key prefix must be of the form [A-Za-z0-9._:-]{{1,32}}, got `{0}`")]
+pub struct PrefixError(String);
+
+impl Keyspace {
+    pub fn new(prefix: impl Into<String>) -> Result<Self, PrefixError> {
+        let prefix = prefix.into();
+        let good = |byte: u8| byte.is_ascii_alphanumeric() || b"._:-".contains(&byte);
+        if prefix.is_empty() || prefix.len() > 32 || !prefix.bytes().all(good) {
+            return Err(PrefixError(prefix));
+        }
+        Ok(Self {
+            prefix,
+            publish: "PUBLISH",
+        })
+    }
+
+    /// A key of a room: all share the room's hash tag, so one script may touch them on a cluster.
+    pub fn room(&self, room: &RoomName, what: &str) -> String {
+        format!("{}:{{{room}}}:{what}", self.prefix)
+    }
+
+    pub fn log(&self, room: &RoomName) -> String {
+        self.room(room, "log")
+    }
+
+    /// The channel that carries a room's publications.
+    pub fn channel(&self, room: &RoomName) -> String {
+        self.room(room, "live")
+    }
+
+    /// The room whose channel this is.
+    pub fn room_of_channel(&self, channel: &str) -> Option<RoomName> {
+        let rest = channel.strip_prefix(&self.prefix)?.strip_prefix(":{")?;
+        RoomName::parse(rest.strip_suffix("}:live")?).ok()
+    }
+
+    /// The list of rooms: zset from name to members now.
+    pub fn rooms(&self) -> String {
+        format!("{}:rooms", self.prefix)
+    }
+
+    /// Figures over all rooms. `_stats` begins as no room can.
+    pub fn overall(&self, what: &str) -> String {
+        format!("{}:{{_stats}}{what}", self.prefix)
+    }
+
+    /// What edges tell each other.
+    pub fn control(&self, what: &str) -> String {
+        format!("{}:{{_control}}:{what}", self.prefix)
+    }
+
+    fn members_prefix(&self, room: &RoomName) -> String {
+        self.room(room, "members:")
+    }
+}
+
+/// Counters that come with a message; what analytics decided, as the script takes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Update {
+    Add { field: String, amount: u32 },
+    Unique { value: String },
+    Top { field: String, amount: u32 },
+    Minute { amount: u32 },
+}
+
+impl Update {
+    fn arguments(&self) -> [String; 3] {
+        match self {
+            Self::Add { field, amount } => ["add".into(), field.clone(), amount.to_string()],
+            Self::Unique { value } => ["unique".into(), value.clone(), "1".into()],
+            Self::Top { field, amount } => ["top".into(), field.clone(), amount.to_string()],
+            Self::Minute { amount } => ["minute".into(), String::new(), amount.to_string()],
+        }
+    }
+}
+
+/// Updates a message may bring; the rest is dropped.
+pub const UPDATES: usize = 16;
+/// Bytes of one update's field; an update with a longer one is dropped.
+pub const UPDATE_FIELD_BYTES: usize = 64;
+/// Fields that a statistics key may have before the rest goes to `other`.
+const STATISTICS_FIELDS: usize = 256;
+
+/// Whether a call stores the message or only looks whether it is stored, and counts the refusal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    Append,
+    /// Moderation refused it: a resend of a message stored before still gets its position.
+    Refuse,
+}
+
+/// What became of an append.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Appended {
+    Stored {
+        position: Position,
+        at: Timestamp,
+        action: Action,
+    },
+    /// It had been stored before, here.
+    Duplicate {
+        position: Position,
+        action: Action,
+    },
+    /// Mode `Refuse`: it was not stored before either.
+    Refused,
+    /// By a ban or mute, until then; `None` for ever.
+    Banned {
+        until: Option<Timestamp>,
+    },
+    RateLimited {
+        retry_after: Duration,
+    },
+    /// The ACL user of this edge may not publish to the room.
+    Unpublishable,
+}
+
+/// Appends `draft` to a room's log.
+pub fn append(
+    keyspace: &Keyspace,
+    limits: &Limits,
+    room: &RoomName,
+    mode: Mode,
+    draft: &Draft,
+    updates: &[Update],
+) -> Call {
+    let key = |what| keyspace.room(room, what);
+    let mut arguments = vec![
+        match mode {
+            Mode::Append => "append".to_owned(),
+            Mode::Refuse => "refuse".to_owned(),
+        },
+        keyspace.channel(room),
+        format!("{} {}", draft.user, draft.id),
+        draft.user.to_string(),
+        crate::log::MESSAGE.to_owned(),
+        draft.hash.clone(),
+        draft.json.clone(),
+        draft.action.as_str().to_owned(),
+        limits.log_entries.to_string(),
+        millis(limits.log_age).to_string(),
+        (1000 / limits.messages_per_second.max(1)).to_string(),
+        limits.burst.to_string(),
+        keyspace.publish.to_owned(),
+        STATISTICS_FIELDS.to_string(),
+    ];
+    arguments.extend(updates.iter().take(UPDATES).flat_map(Update::arguments));
+    Call {
+        script: &APPEND,
+        keys: vec![
+            key("log"),
+            key("seen"),
+            key("tombstones"),
+            key(&format!("rate:{}", draft.user)),
+            key("ban"),
+            key("stats"),
+            key("stats:users"),
+            key("stats:top"),
+            key("stats:minutes"),
+        ],
+        arguments,
+    }
+}
+
+pub fn appended(reply: &[Value]) -> Result<Appended, ReplyError> {
+    const SHAPE: ReplyError = ReplyError::Shape("append");
+    let text = |index: usize| reply.get(index).and_then(Value::text).ok_or(SHAPE);
+    let number = |index: usize| reply.get(index).and_then(Value::number).ok_or(SHAPE);
+    let place = || Ok::<_, ReplyError>(Position::new(number(1)?, Tag::parse(text(2)?)?));
+    let action = || Action::parse(text(4)?).ok_or(SHAPE);
+    Ok(match text(0)? {
+        "appended" => Appended::Stored {
+            position: place()?,
+            at: Timestamp::from_millis(number(3)?),
+            action: action()?,
+        },
+        "duplicate" => Appended::Duplicate {
+            position: place()?,
+            action: action()?,
+        },
+        "refused" => Appended::Refused,
+        "banned" => Appended::Banned {
+            until: number(1).ok().map(Timestamp::from_millis),
+        },
+        "rate_limited" => Appended::RateLimited {
+            retry_after: Duration::from_millis(number(1)?),
+        },
+        "unpublishable" => Appended::Unpublishable,
+        _ => return Err(SHAPE),
+    })
+}
+
+/// Which stretch of a log to read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Range {
+    /// This entry and what follows it.
+    From(Seq),
+    /// What precedes this entry.
+    Before(Seq),
+    /// The newest.
+    Tail,
+}
+
+/// A stretch of a room's log as it was at one moment.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Stretch {
+    /// Where a reader stands who has everything before the lowest entry or tombstone kept;
+    /// `None` if the log is empty.
+    pub before_first: Option<Position>,
+    /// The newest entry.
+    pub head: Position,
+    /// Whether the log goes on beyond `entries`, in the direction of reading.
+    pub more: bool,
+    pub entries: Vec<Entry>,
+    /// Bytes of the entries as stored.
+    pub bytes: usize,
+}
+
+/// Reads at most `entries` entries and `bytes` bytes (but one entry at least).
+pub fn read(
+    keyspace: &Keyspace,
+    room: &RoomName,
+    range: Range,
+    entries: usize,
+    bytes: usize,
+) -> Call {
+    let (mode, seq) = match range {
+        Range::From(seq) => ("from", seq),
+        Range::Before(seq) => ("before", seq),
+        Range::Tail => ("tail", 0),
+    };
+    Call {
+        script: &READ,
+        keys: vec![keyspace.log(room), keyspace.room(room, "tombstones")],
+        arguments: vec![
+            mode.into(),
+            seq.to_string(),
+            entries.to_string(),
+            bytes.to_string(),
+        ],
+    }
+}
+
+pub fn stretch(reply: &[Value]) -> Result<Stretch, ReplyError> {
+    const SHAPE: ReplyError = ReplyError::Shape("read");
+    let text = |index: usize| reply.get(index).and_then(Value::text).ok_or(SHAPE);
+    let number = |index: usize| reply.get(index).and_then(Value::number).ok_or(SHAPE);
+    let first: Seq = number(0)?;
+    let before_first = match first.checked_sub(1) {
+        Some(seq) => Some(Position::new(seq, Tag::parse(text(1)?)?)),
+        None => None,
+    };
+    let head = Position::new(number(2)?, Tag::parse(text(3)?)?);
+    let more = number(4)? == 1;
+    let mut bytes = 0;
+    let entries = reply[5..]
+        .iter()
+        .map(|item| match item {
+            Value::Bytes(json) => {
+                bytes += json.len();
+                Ok(Entry::parse(json)?)
+            }
+            Value::Nil | Value::Integer(_) => Err(SHAPE),
+        })
+        .collect::<Result<_, _>>()?;
+    Ok(Stretch {
+        before_first,
+        head,
+        more,
+        entries,
+        bytes,
+    })
+}
+
+/// How long an edge's members stay without a refresh. It refreshes three times in this span.
+pub const PRESENCE_LIFE: Duration = Duration::from_secs(30);
+
+/// A change or question of presence.
+#[derive(Clone, Copy, Debug)]
+pub enum Presence<'a> {
+    /// One connection of `user` came.
+    Join { user: &'a User, connection: &'a str },
+    /// One connection of `user` went.
+    Leave { user: &'a User, connection: &'a str },
+    /// The edge goes: all its connections leave.
+    Drop,
+    /// Whoever's edge has expired leaves.
+    Sweep,
+    /// Who is there.
+    List,
+    /// The edge lives on. Answered by a count of 0 if it had expired and its members are gone:
+    /// then each connection has to join again.
+    Refresh,
+}
+
+/// The members of a room: how many, and some of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Members {
+    pub count: u64,
+    pub listed: Vec<User>,
+}
+
+pub fn presence(keyspace: &Keyspace, room: &RoomName, edge: &str, presence: Presence<'_>) -> Call {
+    let (operation, user, connection) = match presence {
+        Presence::Join { user, connection } => ("join", Some(user), connection),
+        Presence::Leave { user, connection } => ("leave", Some(user), connection),
+        Presence::Drop => ("drop", None, ""),
+        Presence::Sweep => ("sweep", None, ""),
+        Presence::List => ("list", None, ""),
+        Presence::Refresh => ("refresh", None, ""),
+    };
+    let prefix = keyspace.members_prefix(room);
+    Call {
+        script: &PRESENCE,
+        keys: vec![keyspace.room(room, "edges"), format!("{prefix}{edge}")],
+        arguments: vec![
+            operation.into(),
+            edge.into(),
+            prefix,
+            keyspace.channel(room),
+            keyspace.publish.into(),
+            millis(PRESENCE_LIFE).to_string(),
+            user.map(|user| user.id.to_string()).unwrap_or_default(),
+            user.map_or_else(String::new, |user| {
+                serde_json::Value::from(user.name.as_str()).to_string()
+            }),
+            connection.into(),
+            JOINED_MEMBERS.to_string(),
+        ],
+    }
+}
+
+pub fn members(reply: &[Value]) -> Result<Members, ReplyError> {
+    const SHAPE: ReplyError = ReplyError::Shape("presence");
+    let count = reply.first().and_then(Value::number).ok_or(SHAPE)?;
+    let listed = reply[1..]
+        .chunks_exact(2)
+        .map(|pair| {
+            let id = UserId::parse(pair[0].text().ok_or(SHAPE)?)?;
+            let name = pair[1]
+                .text()
+                .and_then(|json| serde_json::from_str(json).ok());
+            Ok(User {
+                id,
+                name: name.ok_or(SHAPE)?,
+            })
+        })
+        .collect::<Result<_, ReplyError>>()?;
+    Ok(Members { count, listed })
+}
+
+/// Adds a room to the list if there is place.
+pub fn open_room(keyspace: &Keyspace, room: &RoomName, most: u64) -> Call {
+    Call {
+        script: &ROOM,
+        keys: vec![keyspace.rooms()],
+        arguments: vec![
+            "open".into(),
+            room.to_string(),
+            "0".into(),
+            most.to_string(),
+        ],
+    }
+}
+
+/// Notes how many members a listed room has.
+pub fn count_room(keyspace: &Keyspace, room: &RoomName, members: u64) -> Call {
+    Call {
+        script: &ROOM,
+        keys: vec![keyspace.rooms()],
+        arguments: vec![
+            "count".into(),
+            room.to_string(),
+            members.to_string(),
+            "0".into(),
+        ],
+    }
+}
+
+/// Whether the room is in the list now.
+pub fn opened(reply: &[Value]) -> Result<bool, ReplyError> {
+    match reply.first().and_then(Value::text) {
+        Some("ok") => Ok(true),
+        Some("full") => Ok(false),
+        _ => Err(ReplyError::Shape("room")),
+    }
+}
+
+/// A room and its members now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoomCount {
+    pub room: RoomName,
+    pub members: u64,
+}
+
+/// The command that lists the rooms with most members, its name first.
+pub fn list_rooms(keyspace: &Keyspace, most: usize) -> Vec<String> {
+    let last = most.saturating_sub(1).to_string();
+    vec![
+        "ZREVRANGE".into(),
+        keyspace.rooms(),
+        "0".into(),
+        last,
+        "WITHSCORES".into(),
+    ]
+}
+
+/// The answer to [`list_rooms`]; what is no room of ours is passed over.
+pub fn rooms(reply: &[Value]) -> Vec<RoomCount> {
+    reply
+        .chunks_exact(2)
+        .filter_map(|pair| {
+            let room = RoomName::parse(pair[0].text()?).ok()?;
+            Some(RoomCount {
+                room,
+                members: pair[1].number()?,
+            })
+        })
+        .collect()
+}
+
+/// Proves that a node takes writes and that publications arrive.
+pub fn heartbeat(keyspace: &Keyspace, edge: &str, payload: &str) -> Call {
+    Call {
+        script: &HEARTBEAT,
+        keys: vec![keyspace.control("heartbeat")],
+        arguments: vec![
+            heartbeat_channel(keyspace, edge),
+            payload.into(),
+            keyspace.publish.into(),
+        ],
+    }
+}
+
+/// The channel on which an edge awaits its own heartbeats.
+pub fn heartbeat_channel(keyspace: &Keyspace, edge: &str) -> String {
+    keyspace.control(&format!("heartbeat:{edge}"))
+}

@@ -1,0 +1,18 @@
+-- The list of rooms: a zset from room to its members now, bounded.
+--
+-- KEYS: 1 rooms
+-- ARGV: 1 operation: "open" (add the room if there is place), "count" (set its members)
+--       2 room, 3 members, 4 most rooms
+--
+-- Reply: {"ok"} or {"full"}
+
+local rooms, operation, room = KEYS[1], ARGV[1], ARGV[2]
+if operation == 'open' then
+  if not redis.call('ZSCORE', rooms, room) then
+    if redis.call('ZCARD', rooms) >= tonumber(ARGV[4]) then return {'full'} end
+    redis.call('ZADD', rooms, 0, room)
+  end
+else
+  redis.call('ZADD', rooms, 'XX', ARGV[3], room)
+end
+return {'ok'}
