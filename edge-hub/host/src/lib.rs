@@ -2,5 +2,6 @@
 //! It decides nothing about chat.
 
 pub mod queue;
+pub mod server;
 pub mod socket;
 pub mod websocket;
