@@ -7,11 +7,11 @@ pub use session::SessionError;
 use crate::command::{self, Pending};
 use crate::effect::Effect;
 use crate::event::Event;
-use crate::ids::RoomName;
+use crate::ids::{RoomName, User};
 use crate::limits::Limits;
 use crate::protocol::{CloseCode, ErrorFrame, ServerFrame, decode};
 use crate::time::Timestamp;
-use session::{Live, Session};
+use session::{Bucket, Live, Session};
 
 /// What a deployment sets.
 #[derive(Clone, Debug)]
@@ -88,6 +88,31 @@ impl<'s> Hub<'s> {
             seed,
             effects: Vec::new(),
         })
+    }
+
+    /// The hub of one request over HTTP: `user` is known and speaks in `room`, nothing is kept.
+    pub fn speaking(
+        settings: &'s Settings,
+        connection: Connection,
+        user: User,
+        room: RoomName,
+        seed: [u8; 16],
+    ) -> Self {
+        let session = Session::Live(Live {
+            user,
+            rooms: vec![room],
+            bucket: Bucket::default(),
+            typed_at: Timestamp::default(),
+            refused: 0,
+        });
+        Self {
+            settings,
+            connection,
+            session,
+            pending: None,
+            seed,
+            effects: Vec::new(),
+        }
     }
 
     /// Handles one event. It cannot fail: what is wrong with a frame is answered by a frame.

@@ -40,6 +40,7 @@ pub mod limits;
 pub mod log;
 pub mod protocol;
 pub mod redis;
+pub mod statistics;
 pub mod time;
 
 mod command;

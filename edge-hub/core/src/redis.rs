@@ -29,20 +29,29 @@ script!(APPEND, "append", "SHA1_OF_APPEND");
 script!(READ, "read", "SHA1_OF_READ");
 script!(PRESENCE, "presence", "SHA1_OF_PRESENCE");
 script!(HEARTBEAT, "heartbeat", "SHA1_OF_HEARTBEAT");
+script!(OVERALL, "overall", "SHA1_OF_OVERALL");
 script!(ROOM, "room", "SHA1_OF_ROOM");
 
 /// Every script: a new connection loads them all.
-pub static SCRIPTS: [&Script; 5] = [&APPEND, &READ, &PRESENCE, &HEARTBEAT, &ROOM];
+pub static SCRIPTS: [&Script; 6] = [&APPEND, &READ, &PRESENCE, &HEARTBEAT, &OVERALL, &ROOM];
 
 /// One call of a script.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Call {
     pub script: &'static Script,
     pub keys: Vec<String>,
-    pub arguments: Vec<String>,
+    pub arguments: Vec<Vec<u8>>,
 }
 
 impl Call {
+    fn new(script: &'static Script, keys: Vec<String>, arguments: Vec<String>) -> Self {
+        Self {
+            script,
+            keys,
+            arguments: arguments.into_iter().map(String::into_bytes).collect(),
+        }
+    }
+
     /// The arguments of `EVALSHA`. A NOSCRIPT error is answered by [`Call::eval`].
     pub fn evalsha(&self) -> Vec<Vec<u8>> {
         self.command(self.script.sha1)
@@ -58,8 +67,8 @@ impl Call {
         [script, &count]
             .into_iter()
             .chain(self.keys.iter().map(String::as_str))
-            .chain(self.arguments.iter().map(String::as_str))
             .map(|argument| argument.as_bytes().to_vec())
+            .chain(self.arguments.iter().cloned())
             .collect()
     }
 }
@@ -73,14 +82,14 @@ pub enum Value {
 }
 
 impl Value {
-    fn text(&self) -> Option<&str> {
+    pub(crate) fn text(&self) -> Option<&str> {
         match self {
             Self::Bytes(bytes) => std::str::from_utf8(bytes).ok(),
             Self::Nil | Self::Integer(_) => None,
         }
     }
 
-    fn number(&self) -> Option<u64> {
+    pub(crate) fn number(&self) -> Option<u64> {
         match self {
             Self::Integer(number) => u64::try_from(*number).ok(),
             Self::Bytes(_) => self.text()?.parse().ok(),
@@ -190,7 +199,7 @@ pub const UPDATES: usize = 16;
 /// Bytes of one update's field; an update with a longer one is dropped.
 pub const UPDATE_FIELD_BYTES: usize = 64;
 /// Fields that a statistics key may have before the rest goes to `other`.
-const STATISTICS_FIELDS: usize = 256;
+pub(crate) const STATISTICS_FIELDS: usize = 256;
 
 /// Whether a call stores the message or only looks whether it is stored, and counts the refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -256,9 +265,9 @@ pub fn append(
         STATISTICS_FIELDS.to_string(),
     ];
     arguments.extend(updates.iter().take(UPDATES).flat_map(Update::arguments));
-    Call {
-        script: &APPEND,
-        keys: vec![
+    Call::new(
+        &APPEND,
+        vec![
             key("log"),
             key("seen"),
             key("tombstones"),
@@ -270,7 +279,7 @@ pub fn append(
             key("stats:minutes"),
         ],
         arguments,
-    }
+    )
 }
 
 pub fn appended(reply: &[Value]) -> Result<Appended, ReplyError> {
@@ -340,16 +349,16 @@ pub fn read(
         Range::Before(seq) => ("before", seq),
         Range::Tail => ("tail", 0),
     };
-    Call {
-        script: &READ,
-        keys: vec![keyspace.log(room), keyspace.room(room, "tombstones")],
-        arguments: vec![
+    Call::new(
+        &READ,
+        vec![keyspace.log(room), keyspace.room(room, "tombstones")],
+        vec![
             mode.into(),
             seq.to_string(),
             entries.to_string(),
             bytes.to_string(),
         ],
-    }
+    )
 }
 
 pub fn stretch(reply: &[Value]) -> Result<Stretch, ReplyError> {
@@ -421,10 +430,10 @@ pub fn presence(keyspace: &Keyspace, room: &RoomName, edge: &str, presence: Pres
         Presence::Refresh => ("refresh", None, ""),
     };
     let prefix = keyspace.members_prefix(room);
-    Call {
-        script: &PRESENCE,
-        keys: vec![keyspace.room(room, "edges"), format!("{prefix}{edge}")],
-        arguments: vec![
+    Call::new(
+        &PRESENCE,
+        vec![keyspace.room(room, "edges"), format!("{prefix}{edge}")],
+        vec![
             operation.into(),
             edge.into(),
             prefix,
@@ -438,7 +447,7 @@ pub fn presence(keyspace: &Keyspace, room: &RoomName, edge: &str, presence: Pres
             connection.into(),
             JOINED_MEMBERS.to_string(),
         ],
-    }
+    )
 }
 
 pub fn members(reply: &[Value]) -> Result<Members, ReplyError> {
@@ -462,30 +471,30 @@ pub fn members(reply: &[Value]) -> Result<Members, ReplyError> {
 
 /// Adds a room to the list if there is place.
 pub fn open_room(keyspace: &Keyspace, room: &RoomName, most: u64) -> Call {
-    Call {
-        script: &ROOM,
-        keys: vec![keyspace.rooms()],
-        arguments: vec![
+    Call::new(
+        &ROOM,
+        vec![keyspace.rooms()],
+        vec![
             "open".into(),
             room.to_string(),
             "0".into(),
             most.to_string(),
         ],
-    }
+    )
 }
 
 /// Notes how many members a listed room has.
 pub fn count_room(keyspace: &Keyspace, room: &RoomName, members: u64) -> Call {
-    Call {
-        script: &ROOM,
-        keys: vec![keyspace.rooms()],
-        arguments: vec![
+    Call::new(
+        &ROOM,
+        vec![keyspace.rooms()],
+        vec![
             "count".into(),
             room.to_string(),
             members.to_string(),
             "0".into(),
         ],
-    }
+    )
 }
 
 /// Whether the room is in the list now.
@@ -532,15 +541,15 @@ pub fn rooms(reply: &[Value]) -> Vec<RoomCount> {
 
 /// Proves that a node takes writes and that publications arrive.
 pub fn heartbeat(keyspace: &Keyspace, edge: &str, payload: &str) -> Call {
-    Call {
-        script: &HEARTBEAT,
-        keys: vec![keyspace.control("heartbeat")],
-        arguments: vec![
+    Call::new(
+        &HEARTBEAT,
+        vec![keyspace.control("heartbeat")],
+        vec![
             heartbeat_channel(keyspace, edge),
             payload.into(),
             keyspace.publish.into(),
         ],
-    }
+    )
 }
 
 /// The channel on which an edge awaits its own heartbeats.

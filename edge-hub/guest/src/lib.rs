@@ -1,1 +1,95 @@
-//! 
+//! The hub as a component: the core, fed through its WIT and performing what it can itself.
+//!
+//! Two exports. `clustertalk:websocket/handler` takes one event of one WebSocket; a fresh instance
+//! each time, so nothing here outlives a call. `wasi:http/incoming-handler` serves the HTTP API.
+//! The steps are those of the run loop in the docs of `clustertalk_core`.
+
+mod from_wit;
+mod http;
+mod perform;
+mod settings;
+mod to_wit;
+
+mod bindings {
+    wit_bindgen::generate!({
+        path: [
+            "../../components/wit/moderation",
+            "../../components/wit/analytics",
+            "../../components/wit/websocket",
+        ],
+        inline: "
+            package clustertalk:hub@1.0.0;
+
+            world hub {
+                import clustertalk:moderation/moderator@1.0.0;
+                import clustertalk:analytics/recorder@1.0.0;
+                export clustertalk:websocket/handler@1.0.0;
+            }
+        ",
+        world: "clustertalk:hub/hub",
+        generate_all,
+    });
+}
+
+use bindings::exports::clustertalk::websocket::handler::{
+    Connection, Effect, Event, Guest, Outcome,
+};
+use clustertalk_core::hub::Hub;
+use clustertalk_core::time::Timestamp;
+use perform::{Performed, Performer};
+
+struct Component;
+
+bindings::export!(Component with_types_in bindings);
+
+impl Guest for Component {
+    fn handle(now: u64, connection: Connection, session: Vec<u8>, event: Event) -> Outcome {
+        let settings = match settings::read() {
+            Ok(settings) => settings,
+            Err(error) => panic!("{error}"),
+        };
+        let event = from_wit::event(event);
+        let connection = from_wit::connection(connection);
+        let performer = Performer::new(&settings, &connection.edge, &connection.id);
+        // 1. Restore.
+        let mut hub = match Hub::restore(&settings.hub, connection, &session, settings::seed()) {
+            Ok(hub) => hub,
+            Err(_) => {
+                let effects = vec![to_wit::close(
+                    clustertalk_core::protocol::CloseCode::SessionUnknown,
+                )];
+                return Outcome { session, effects };
+            }
+        };
+        let effects = run(&mut hub, &performer, Timestamp::from_millis(now), event);
+        // 5. The session bytes go back with the effects.
+        Outcome {
+            session: hub.session(),
+            effects: effects
+                .into_iter()
+                .map(to_wit::effect)
+                .collect::<Vec<Effect>>(),
+        }
+    }
+}
+
+/// Feeds an event and the answers that follow from it; returns what is left for the host.
+fn run(
+    hub: &mut Hub<'_>,
+    performer: &Performer<'_>,
+    now: Timestamp,
+    event: clustertalk_core::event::Event,
+) -> Vec<perform::ForHost> {
+    let mut for_host = Vec::new();
+    let mut next = Some(event);
+    while let Some(event) = next.take() {
+        // 2. Feed one event. 3. Drain the effects. 4. Perform what can be performed here.
+        for effect in hub.handle(now, event) {
+            match performer.perform(effect) {
+                Performed::Here(answer) => next = Some(answer),
+                Performed::ByHost(effect) => for_host.push(effect),
+            }
+        }
+    }
+    for_host
+}

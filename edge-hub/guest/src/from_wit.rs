@@ -1,0 +1,59 @@
+//! From the component's contracts into the core's types.
+
+use crate::bindings::clustertalk::analytics::recorder;
+use crate::bindings::clustertalk::moderation::moderator;
+use crate::bindings::exports::clustertalk::websocket::handler;
+use clustertalk_core::event::{Event, Verdict};
+use clustertalk_core::hub::Connection;
+use clustertalk_core::log::Action;
+use clustertalk_core::redis::Update;
+
+pub fn connection(connection: handler::Connection) -> Connection {
+    let handler::Connection {
+        id,
+        edge,
+        anonymous,
+        token,
+    } = connection;
+    Connection {
+        id,
+        edge,
+        anonymous,
+        token,
+    }
+}
+
+pub fn event(event: handler::Event) -> Event {
+    match event {
+        handler::Event::Opened => Event::Opened,
+        handler::Event::Frame(text) => Event::Frame(text),
+        handler::Event::Closed(_) => Event::Closed,
+        handler::Event::WakeUp => Event::WokeUp,
+    }
+}
+
+pub fn verdict(verdict: moderator::Verdict) -> Verdict {
+    let action = match verdict.action {
+        moderator::Action::Allow => Action::Allow,
+        moderator::Action::Flag => Action::Flag,
+        moderator::Action::Mask => Action::Mask,
+        moderator::Action::Block => Action::Block,
+    };
+    let label = verdict.scores.into_iter().next().map(|score| score.label);
+    let label = label.filter(|label| label.len() <= 32);
+    Verdict {
+        action,
+        replacement: verdict.replacement,
+        label,
+        policy: verdict.policy,
+    }
+}
+
+pub fn update(update: recorder::Update) -> Update {
+    match update {
+        recorder::Update::Add(recorder::Counter { field, amount }) => Update::Add { field, amount },
+        recorder::Update::Unique(value) => Update::Unique { value },
+        recorder::Update::Top(recorder::Counter { field, amount }) => Update::Top { field, amount },
+        recorder::Update::Minute(amount) => Update::Minute { amount },
+    }
+}

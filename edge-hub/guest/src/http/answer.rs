@@ -1,0 +1,114 @@
+//! Answers and problems as JSON.
+
+use clustertalk_core::event::NoAnswer;
+use clustertalk_core::protocol::{ErrorCode, ErrorFrame, ServerFrame};
+use serde::Serialize;
+use spin_sdk::http::{Headers, OutgoingResponse, ResponseOutparam};
+
+/// When to try again what Redis did not answer.
+const RETRY: std::time::Duration = std::time::Duration::from_secs(1);
+
+pub struct Answer {
+    status: u16,
+    body: Vec<u8>,
+    retry_after_ms: Option<u64>,
+}
+
+impl Answer {
+    pub fn json(status: u16, body: &impl Serialize) -> Self {
+        let body = serde_json::to_vec(body).unwrap_or_default();
+        Self {
+            status,
+            body,
+            retry_after_ms: None,
+        }
+    }
+
+    pub async fn send(self, out: ResponseOutparam) {
+        let mut headers = vec![
+            ("content-type".to_owned(), b"application/json".to_vec()),
+            ("cache-control".to_owned(), b"no-store".to_vec()),
+            (
+                "content-length".to_owned(),
+                self.body.len().to_string().into_bytes(),
+            ),
+        ];
+        if let Some(millis) = self.retry_after_ms {
+            headers.push((
+                "retry-after".to_owned(),
+                millis.div_ceil(1000).to_string().into_bytes(),
+            ));
+        }
+        let response = response(self.status, &headers);
+        // The caller may be gone; there is nobody left to tell.
+        let _ = out.set_with_body(response, self.body).await;
+    }
+}
+
+pub fn response(status: u16, headers: &[(String, Vec<u8>)]) -> OutgoingResponse {
+    let headers = Headers::from_list(headers).unwrap_or_else(|_| Headers::new());
+    let response = OutgoingResponse::new(headers);
+    let _ = response.set_status_code(status);
+    response
+}
+
+/// Why a request is not answered with what it asked for.
+pub struct Problem(ErrorFrame);
+
+impl Problem {
+    pub fn new(code: ErrorCode) -> Self {
+        Self(ServerFrame::error(code))
+    }
+
+    pub fn because(code: ErrorCode, reason: &str) -> Self {
+        let mut error = ServerFrame::error(code);
+        error.message = format!("{}: {reason}", code.sentence());
+        Self(error)
+    }
+}
+
+impl From<ErrorFrame> for Problem {
+    fn from(error: ErrorFrame) -> Self {
+        Self(error)
+    }
+}
+
+impl From<NoAnswer> for Problem {
+    fn from(_: NoAnswer) -> Self {
+        Self(ServerFrame::error(ErrorCode::Unavailable).retry_after(RETRY))
+    }
+}
+
+/// The error frame of the protocol is the body of every problem.
+pub fn problem(Problem(error): Problem) -> Answer {
+    let retry_after_ms = error.retry_after_ms;
+    let status = status(error.code);
+    Answer {
+        retry_after_ms,
+        ..Answer::json(status, &ServerFrame::Error(Box::new(error)))
+    }
+}
+
+fn status(code: ErrorCode) -> u16 {
+    match code {
+        ErrorCode::BadJson
+        | ErrorCode::BadFrame
+        | ErrorCode::UnknownType
+        | ErrorCode::TooDeep
+        | ErrorCode::BadRoom
+        | ErrorCode::BadId
+        | ErrorCode::BadUser
+        | ErrorCode::HelloFirst
+        | ErrorCode::AlreadyHello => 400,
+        ErrorCode::Unauthorized => 401,
+        ErrorCode::NotJoined | ErrorCode::Banned => 403,
+        ErrorCode::NotFound => 404,
+        ErrorCode::MethodNotAllowed => 405,
+        ErrorCode::TooManyRooms => 409,
+        ErrorCode::TooLarge => 413,
+        ErrorCode::Blocked => 422,
+        ErrorCode::RateLimited => 429,
+        ErrorCode::Internal => 500,
+        ErrorCode::Unavailable => 503,
+    }
+}

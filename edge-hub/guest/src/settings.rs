@@ -1,0 +1,44 @@
+//! What the application's variables say (spin.toml, `[component.hub.variables]`).
+
+use clustertalk_core::hub::Settings as HubSettings;
+use clustertalk_core::ids::RoomName;
+use clustertalk_core::redis::Keyspace;
+use spin_sdk::variables;
+
+pub struct Settings {
+    pub hub: HubSettings,
+    pub keyspace: Keyspace,
+    pub redis_url: String,
+    /// Whether HTTP callers may choose their own name. For WebSockets the host says so.
+    pub anonymous: bool,
+}
+
+/// Reads the variables; an error names the one that is wrong.
+pub fn read() -> Result<Settings, String> {
+    let variable =
+        |name: &str| variables::get(name).map_err(|error| format!("variable `{name}`: {error}"));
+    let keyspace = Keyspace::new(variable("redis_prefix")?).map_err(|error| error.to_string())?;
+    let default_rooms = variable("rooms")?
+        .split(',')
+        .map(|room| {
+            RoomName::parse(room.trim())
+                .map_err(|error| format!("variable `rooms`: {error}, got `{room}`"))
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    Ok(Settings {
+        hub: HubSettings {
+            default_rooms,
+            ..HubSettings::default()
+        },
+        keyspace,
+        redis_url: variable("redis_url")?,
+        anonymous: variable("anonymous")? == "true",
+    })
+}
+
+/// Unpredictable bytes, for salts.
+pub fn seed() -> [u8; 16] {
+    let mut seed = [0; 16];
+    getrandom::fill(&mut seed).expect("WASI always has random bytes");
+    seed
+}
