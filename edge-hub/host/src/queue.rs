@@ -124,7 +124,11 @@ impl Queue {
             self.close_locked(state, close_code::SLOW_CONSUMER, reason);
             return Pushed::Full;
         }
-        let sleeper = if state.frames.is_empty() { state.task.take() } else { None };
+        let sleeper = if state.frames.is_empty() {
+            state.task.take()
+        } else {
+            None
+        };
         state.append(frame);
         drop(state);
         if let Some(task) = sleeper {
@@ -197,7 +201,11 @@ impl Queue {
             *slot = frame.clone();
         }
         state.in_flight = frames;
-        Outgoing { phase: state.phase, nudged: state.nudged, frames }
+        Outgoing {
+            phase: state.phase,
+            nudged: state.nudged,
+            frames,
+        }
     }
 
     /// The kernel took this many bytes of the last batch.
@@ -225,7 +233,10 @@ impl Queue {
         let waiting = if state.drained.is_empty() {
             Vec::new()
         } else {
-            state.drained.extract_if(.., |(target, _)| *target <= written).collect()
+            state
+                .drained
+                .extract_if(.., |(target, _)| *target <= written)
+                .collect()
         };
         drop(state);
         for (_, waker) in waiting {
@@ -259,7 +270,10 @@ impl Queue {
         let sleeper = state.task.take();
         let waiting = std::mem::take(&mut state.drained);
         drop(state);
-        for waker in sleeper.into_iter().chain(waiting.into_iter().map(|(_, waker)| waker)) {
+        for waker in sleeper
+            .into_iter()
+            .chain(waiting.into_iter().map(|(_, waker)| waker))
+        {
             waker.wake();
         }
     }
@@ -298,7 +312,11 @@ impl State {
     fn drop_unstarted(&mut self) {
         let keep = self.in_flight.max(usize::from(self.partial));
         self.frames.truncate(keep);
-        self.bytes = self.frames.iter().map(|frame| frame.len() + FRAME_OVERHEAD).sum();
+        self.bytes = self
+            .frames
+            .iter()
+            .map(|frame| frame.len() + FRAME_OVERHEAD)
+            .sum();
     }
 }
 

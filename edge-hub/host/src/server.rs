@@ -184,7 +184,10 @@ impl<S: Service> Server<S> {
     /// Accepts connections until `shutdown`, then waits for plain requests to end. Sockets live
     /// on: end them by [`Registry::drain`].
     pub async fn serve(self: &Arc<Self>, listeners: Vec<TcpListener>, shutdown: CancellationToken) {
-        tokio::spawn(registry::sweep(Arc::downgrade(&self.registry), self.options.ping_interval));
+        tokio::spawn(registry::sweep(
+            Arc::downgrade(&self.registry),
+            self.options.ping_interval,
+        ));
         let connections = TaskTracker::new();
         let accepting = TaskTracker::new();
         for listener in listeners {
@@ -217,7 +220,12 @@ impl<S: Service> Server<S> {
 
 impl Refusal {
     pub fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into(), header: None }
+        Self {
+            status,
+            code,
+            message: message.into(),
+            header: None,
+        }
     }
 
     /// Adds the header that the status calls for.

@@ -143,7 +143,10 @@ impl<H> Unpin for Run<H> {}
 enum Link {
     Open(TcpStream),
     /// A close frame is queued. What the peer says no longer counts.
-    Flushing { stream: TcpStream, peer_ended: bool },
+    Flushing {
+        stream: TcpStream,
+        peer_ended: bool,
+    },
     /// Everything is written and the write half shut.
     Lingering(TcpStream),
     Gone,
@@ -246,7 +249,8 @@ impl<H: Handler> Run<H> {
                 if matches!(self.link, Link::Open(_)) {
                     // The peer may have answered a ping while nothing was read.
                     self.queue.heard();
-                    let read_at = (!next.read_after.is_zero()).then(|| Instant::now() + next.read_after);
+                    let read_at =
+                        (!next.read_after.is_zero()).then(|| Instant::now() + next.read_after);
                     self.deadlines.set(Deadline::Read, read_at);
                     if next.wake_at.is_some() {
                         self.deadlines.set(Deadline::Wake, next.wake_at);
@@ -283,7 +287,10 @@ impl<H: Handler> Run<H> {
                 };
                 self.received(received?);
             }
-            Link::Flushing { peer_ended: true, .. } | Link::Gone => return Ok(Step::Waiting),
+            Link::Flushing {
+                peer_ended: true, ..
+            }
+            | Link::Gone => return Ok(Step::Waiting),
             Link::Flushing { stream, peer_ended } => {
                 if poll_discard(stream, &mut self.discard, context)?.is_pending() {
                     return Ok(Step::Waiting);
@@ -305,13 +312,16 @@ impl<H: Handler> Run<H> {
             Received::Text(text) => self.begin(Event::Text(text)),
             Received::Close(code) => {
                 self.begin_closing(Cause::Peer(code));
-                self.queue.close_with(code.unwrap_or(close_code::NORMAL), "");
+                self.queue
+                    .close_with(code.unwrap_or(close_code::NORMAL), "");
             }
             Received::Violation(violation) => {
-                self.queue.close_with(violation.close_code(), &violation.to_string());
+                self.queue
+                    .close_with(violation.close_code(), &violation.to_string());
             }
             Received::PingFlood => {
-                self.deadlines.set(Deadline::Read, Some(Instant::now() + PING_FLOOD_PAUSE));
+                self.deadlines
+                    .set(Deadline::Read, Some(Instant::now() + PING_FLOOD_PAUSE));
             }
             Received::End => self.lose(),
         }
@@ -330,8 +340,12 @@ impl<H: Handler> Run<H> {
                 self.cause = Some(cause);
                 self.input.free();
                 self.deadlines.clear();
-                self.deadlines.set(Deadline::Close, Some(Instant::now() + self.closing_time));
-                Link::Flushing { stream, peer_ended: false }
+                self.deadlines
+                    .set(Deadline::Close, Some(Instant::now() + self.closing_time));
+                Link::Flushing {
+                    stream,
+                    peer_ended: false,
+                }
             }
             closing => closing,
         };
@@ -340,12 +354,17 @@ impl<H: Handler> Run<H> {
     /// The close frame is written: nothing follows it.
     fn flushed(&mut self, context: &mut Context<'_>) -> io::Result<()> {
         match mem::replace(&mut self.link, Link::Gone) {
-            Link::Flushing { mut stream, peer_ended: false } => {
+            Link::Flushing {
+                mut stream,
+                peer_ended: false,
+            } => {
                 // Shutting a TCP socket never waits.
                 let _ = Pin::new(&mut stream).poll_shutdown(context)?;
                 self.link = Link::Lingering(stream);
             }
-            Link::Flushing { peer_ended: true, .. } => self.lose(),
+            Link::Flushing {
+                peer_ended: true, ..
+            } => self.lose(),
             other => self.link = other,
         }
         Ok(())

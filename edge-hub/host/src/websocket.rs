@@ -130,4 +130,4 @@ impl Opcode {
 const CONTROL_BYTES: usize = 125;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -32,7 +32,11 @@ pub(super) struct Permit {
 
 impl Admission {
     pub(super) fn new(total: usize, per_address: usize) -> Arc<Self> {
-        Arc::new(Self { total, per_address, present: Mutex::default() })
+        Arc::new(Self {
+            total,
+            per_address,
+            present: Mutex::default(),
+        })
     }
 
     pub(super) fn admit(self: &Arc<Self>, address: IpAddr) -> Result<Permit, Refusal> {
@@ -40,18 +44,25 @@ impl Admission {
         let mut present = self.present();
         if present.total >= self.total {
             let message = "the edge holds as many connections as it may";
-            return Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", message)
-                .retry_after(10));
+            return Err(
+                Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", message)
+                    .retry_after(10),
+            );
         }
         let count = present.by_address.get(&address).copied().unwrap_or(0);
         if count >= self.per_address {
             let message = "too many connections from one address";
-            return Err(Refusal::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", message)
-                .retry_after(10));
+            return Err(
+                Refusal::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", message)
+                    .retry_after(10),
+            );
         }
         present.by_address.insert(address, count + 1);
         present.total += 1;
-        Ok(Permit { admission: Arc::clone(self), address })
+        Ok(Permit {
+            admission: Arc::clone(self),
+            address,
+        })
     }
 
     fn present(&self) -> MutexGuard<'_, Present> {
@@ -93,7 +104,10 @@ mod tests {
         let address = "192.0.2.1".parse().unwrap();
         let first = admission.admit(address).unwrap();
         let _second = admission.admit(address).unwrap();
-        assert_eq!(admission.admit(address).unwrap_err().status, StatusCode::TOO_MANY_REQUESTS);
+        assert_eq!(
+            admission.admit(address).unwrap_err().status,
+            StatusCode::TOO_MANY_REQUESTS
+        );
         assert!(admission.admit("192.0.2.2".parse().unwrap()).is_ok());
         drop(first);
         assert!(admission.admit(address).is_ok());
@@ -119,7 +133,11 @@ mod tests {
     fn an_ipv4_address_counts_as_itself_on_a_listener_for_both() {
         let admission = Admission::new(10, 1);
         let _first = admission.admit("192.0.2.1".parse().unwrap()).unwrap();
-        assert!(admission.admit("::ffff:192.0.2.1".parse().unwrap()).is_err());
+        assert!(
+            admission
+                .admit("::ffff:192.0.2.1".parse().unwrap())
+                .is_err()
+        );
         assert!(admission.admit("::ffff:192.0.2.2".parse().unwrap()).is_ok());
     }
 

@@ -12,9 +12,7 @@ use http_body_util::{BodyExt, Empty};
 use hyper::{
     Request, Response, StatusCode,
     body::Incoming,
-    header::{
-        CONNECTION, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_PROTOCOL, UPGRADE,
-    },
+    header::{CONNECTION, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_PROTOCOL, UPGRADE},
     server::conn::http1,
     service::service_fn,
     upgrade::OnUpgrade,
@@ -45,7 +43,11 @@ pub(super) async fn serve<S: Service>(
 ) {
     let admitted = server.admission.admit(peer.ip());
     let counters = &server.counters;
-    let counter = if admitted.is_ok() { &counters.accepted } else { &counters.refused };
+    let counter = if admitted.is_ok() {
+        &counters.accepted
+    } else {
+        &counters.refused
+    };
     counter.fetch_add(1, Ordering::Relaxed);
     let (pass, refusal, _refusing) = match admitted {
         Ok(permit) => (Arc::new(Mutex::new(Some(permit))), None, None),
@@ -73,7 +75,9 @@ pub(super) async fn serve<S: Service>(
         Some(ended) => ended,
         None => {
             connection.as_mut().graceful_shutdown();
-            timeout(server.options.shutdown_time, connection).await.unwrap_or(Ok(()))
+            timeout(server.options.shutdown_time, connection)
+                .await
+                .unwrap_or(Ok(()))
         }
     };
     if let Err(error) = ended {
@@ -93,7 +97,10 @@ async fn respond<S: Service>(
     let upgrade = hyper::upgrade::on(&mut request);
     let (parts, body) = request.into_parts();
     if !handshake::is_wanted(&parts) {
-        return server.service.respond(Request::from_parts(parts, body), peer).await;
+        return server
+            .service
+            .respond(Request::from_parts(parts, body), peer)
+            .await;
     }
     let accepted = handshake::check(&parts, &server.options.origins).and_then(|handshake| {
         let (seat, queue) = server.registry.enter();
@@ -110,8 +117,17 @@ async fn respond<S: Service>(
         Err(refusal) => return refusal.into_response(),
     };
     let permit = pass.lock().unwrap_or_else(PoisonError::into_inner).take();
-    let handler = Seated { handler, _seat: seat, _permit: permit };
-    tokio::spawn(become_websocket(upgrade, queue, server.options.socket, handler));
+    let handler = Seated {
+        handler,
+        _seat: seat,
+        _permit: permit,
+    };
+    tokio::spawn(become_websocket(
+        upgrade,
+        queue,
+        server.options.socket,
+        handler,
+    ));
     switching_protocols(&accept)
 }
 
@@ -124,7 +140,9 @@ async fn become_websocket<H: Handler>(
     handler: Seated<H>,
 ) {
     let Ok(upgraded) = upgrade.await else { return };
-    let Ok(parts) = upgraded.downcast::<TokioIo<TcpStream>>() else { return };
+    let Ok(parts) = upgraded.downcast::<TokioIo<TcpStream>>() else {
+        return;
+    };
     let stream = parts.io.into_inner();
     tokio::spawn(socket::run(stream, &parts.read_buf, queue, limits, handler));
 }
@@ -135,14 +153,19 @@ fn switching_protocols(accept: &str) -> Response<Body> {
         return Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", message)
             .into_response();
     };
-    let empty = Empty::<Bytes>::new().map_err(|never| match never {}).boxed_unsync();
+    let empty = Empty::<Bytes>::new()
+        .map_err(|never| match never {})
+        .boxed_unsync();
     let mut response = Response::new(empty);
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     let headers = response.headers_mut();
     headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
     headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
     headers.insert(SEC_WEBSOCKET_ACCEPT, accept);
-    headers.insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
+    headers.insert(
+        SEC_WEBSOCKET_PROTOCOL,
+        HeaderValue::from_static(SUBPROTOCOL),
+    );
     response
 }
 

@@ -35,16 +35,19 @@ pub(super) struct Handshake {
 
 /// Whether the request wants to become a WebSocket, rightly or not.
 pub(super) fn is_wanted(parts: &request::Parts) -> bool {
-    has_token(&parts.headers, UPGRADE, "websocket")
-        || parts.headers.contains_key(SEC_WEBSOCKET_KEY)
+    has_token(&parts.headers, UPGRADE, "websocket") || parts.headers.contains_key(SEC_WEBSOCKET_KEY)
 }
 
 pub(super) fn check(parts: &request::Parts, origins: &Origins) -> Result<Handshake, Refusal> {
     let headers = &parts.headers;
     if parts.method != Method::GET {
         let message = "a WebSocket is opened by GET";
-        return Err(Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message)
-            .with_header(ALLOW, HeaderValue::from_static("GET")));
+        return Err(Refusal::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "method_not_allowed",
+            message,
+        )
+        .with_header(ALLOW, HeaderValue::from_static("GET")));
     }
     if parts.version != Version::HTTP_11 {
         return Err(bad_upgrade("a WebSocket is opened by HTTP/1.1"));
@@ -56,14 +59,18 @@ pub(super) fn check(parts: &request::Parts, origins: &Origins) -> Result<Handsha
         return Err(bad_upgrade("the header `Connection` must name `Upgrade`"));
     }
     if headers.contains_key(TRANSFER_ENCODING)
-        || headers.get(CONTENT_LENGTH).is_some_and(|length| length != "0")
+        || headers
+            .get(CONTENT_LENGTH)
+            .is_some_and(|length| length != "0")
     {
         return Err(bad_upgrade("an upgrade request must have no body"));
     }
     if only(headers, SEC_WEBSOCKET_VERSION) != Some(VERSION) {
         let message = "only version 13 of the WebSocket protocol is spoken";
-        return Err(Refusal::new(StatusCode::UPGRADE_REQUIRED, "bad_upgrade", message)
-            .with_header(SEC_WEBSOCKET_VERSION, HeaderValue::from_static(VERSION)));
+        return Err(
+            Refusal::new(StatusCode::UPGRADE_REQUIRED, "bad_upgrade", message)
+                .with_header(SEC_WEBSOCKET_VERSION, HeaderValue::from_static(VERSION)),
+        );
     }
     let key = only(headers, SEC_WEBSOCKET_KEY)
         .filter(|key| STANDARD.decode(key).is_ok_and(|nonce| nonce.len() == 16))
@@ -71,22 +78,34 @@ pub(super) fn check(parts: &request::Parts, origins: &Origins) -> Result<Handsha
     let host = only(headers, HOST)
         .ok_or_else(|| bad_upgrade("there must be exactly one header `Host`"))?;
     // An origin that is not text is some page's too: it must not pass for none.
-    let origin = headers.get(ORIGIN).map(|origin| origin.to_str().unwrap_or("null"));
+    let origin = headers
+        .get(ORIGIN)
+        .map(|origin| origin.to_str().unwrap_or("null"));
     if !origins.allow(origin, host) {
         let message = "pages of this origin may not open a WebSocket here";
         return Err(Refusal::new(StatusCode::FORBIDDEN, "bad_origin", message));
     }
     if !tokens(headers, SEC_WEBSOCKET_PROTOCOL).any(|offered| offered == SUBPROTOCOL) {
-        return Err(bad_upgrade("the subprotocol `clustertalk.v1` must be offered"));
+        return Err(bad_upgrade(
+            "the subprotocol `clustertalk.v1` must be offered",
+        ));
     }
     let token = tokens(headers, SEC_WEBSOCKET_PROTOCOL)
         .find_map(|offered| offered.strip_prefix(TOKEN_PREFIX))
         .map(str::to_owned);
-    Ok(Handshake { accept: accept(key), token })
+    Ok(Handshake {
+        accept: accept(key),
+        token,
+    })
 }
 
 fn accept(key: &str) -> String {
-    STANDARD.encode(Sha1::new().chain_update(key).chain_update(ACCEPT_SUFFIX).finalize())
+    STANDARD.encode(
+        Sha1::new()
+            .chain_update(key)
+            .chain_update(ACCEPT_SUFFIX)
+            .finalize(),
+    )
 }
 
 fn bad_upgrade(message: &str) -> Refusal {
@@ -155,7 +174,10 @@ mod tests {
 
     #[test]
     fn a_token_is_the_second_subprotocol() {
-        let parts = changed("sec-websocket-protocol", Some("clustertalk.v1, bearer.a.b-c_d"));
+        let parts = changed(
+            "sec-websocket-protocol",
+            Some("clustertalk.v1, bearer.a.b-c_d"),
+        );
         assert_eq!(check(&parts).unwrap().token.as_deref(), Some("a.b-c_d"));
     }
 
@@ -170,18 +192,42 @@ mod tests {
             ("sec-websocket-version", None, 426, "bad_upgrade"),
             ("sec-websocket-version", Some("8"), 426, "bad_upgrade"),
             ("sec-websocket-key", None, 400, "bad_upgrade"),
-            ("sec-websocket-key", Some("dG9vIHNob3J0"), 400, "bad_upgrade"),
-            ("sec-websocket-key", Some("not base64 at all!!!!!!!"), 400, "bad_upgrade"),
+            (
+                "sec-websocket-key",
+                Some("dG9vIHNob3J0"),
+                400,
+                "bad_upgrade",
+            ),
+            (
+                "sec-websocket-key",
+                Some("not base64 at all!!!!!!!"),
+                400,
+                "bad_upgrade",
+            ),
             ("sec-websocket-protocol", None, 400, "bad_upgrade"),
-            ("sec-websocket-protocol", Some("clustertalk.v2"), 400, "bad_upgrade"),
-            ("sec-websocket-protocol", Some("bearer.token"), 400, "bad_upgrade"),
+            (
+                "sec-websocket-protocol",
+                Some("clustertalk.v2"),
+                400,
+                "bad_upgrade",
+            ),
+            (
+                "sec-websocket-protocol",
+                Some("bearer.token"),
+                400,
+                "bad_upgrade",
+            ),
             ("content-length", Some("5"), 400, "bad_upgrade"),
             ("transfer-encoding", Some("chunked"), 400, "bad_upgrade"),
             ("origin", Some("http://evil.example"), 403, "bad_origin"),
         ];
         for (name, value, status, code) in cases {
             let refusal = check(&changed(name, value)).unwrap_err();
-            assert_eq!((refusal.status.as_u16(), refusal.code), (status, code), "{name}: {value:?}");
+            assert_eq!(
+                (refusal.status.as_u16(), refusal.code),
+                (status, code),
+                "{name}: {value:?}"
+            );
         }
     }
 
@@ -196,7 +242,10 @@ mod tests {
     fn another_method_and_an_old_http_are_refused() {
         let mut parts = changed("x-nothing", None);
         parts.method = Method::POST;
-        assert_eq!(check(&parts).unwrap_err().status, StatusCode::METHOD_NOT_ALLOWED);
+        assert_eq!(
+            check(&parts).unwrap_err().status,
+            StatusCode::METHOD_NOT_ALLOWED
+        );
         let mut parts = changed("x-nothing", None);
         parts.version = Version::HTTP_10;
         assert_eq!(check(&parts).unwrap_err().status, StatusCode::BAD_REQUEST);

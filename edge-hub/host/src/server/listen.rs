@@ -75,9 +75,14 @@ pub(super) async fn accept<S: Service>(
             }
             Err(error) if concerns_one_connection(&error) => {}
             Err(error) => {
-                server.counters.accept_errors.fetch_add(1, Ordering::Relaxed);
+                server
+                    .counters
+                    .accept_errors
+                    .fetch_add(1, Ordering::Relaxed);
                 warn!(%error, "no connection can be accepted");
-                shutdown.run_until_cancelled(tokio::time::sleep(EXHAUSTED_PAUSE)).await;
+                shutdown
+                    .run_until_cancelled(tokio::time::sleep(EXHAUSTED_PAUSE))
+                    .await;
             }
         }
     }

@@ -22,7 +22,11 @@ pub enum Origins {
 impl Origins {
     /// What is safe for a listener at this address.
     pub fn for_address(address: SocketAddr) -> Self {
-        if address.ip().is_loopback() { Self::Loopback } else { Self::Same }
+        if address.ip().is_loopback() {
+            Self::Loopback
+        } else {
+            Self::Same
+        }
     }
 
     /// `host` is the request's `Host` header.
@@ -34,7 +38,9 @@ impl Origins {
             Self::Same => is_same(origin, host),
             Self::Listed(listed) => {
                 is_same(origin, host)
-                    || listed.iter().any(|allowed| allowed.eq_ignore_ascii_case(origin))
+                    || listed
+                        .iter()
+                        .any(|allowed| allowed.eq_ignore_ascii_case(origin))
             }
         }
     }
@@ -42,17 +48,22 @@ impl Origins {
 
 fn is_same(origin: &str, host: &str) -> bool {
     web_authority(origin).is_some_and(|uri| {
-        uri.authority().is_some_and(|authority| authority.as_str().eq_ignore_ascii_case(host))
+        uri.authority()
+            .is_some_and(|authority| authority.as_str().eq_ignore_ascii_case(host))
     })
 }
 
 fn is_loopback(origin: &str) -> bool {
-    let Some(uri) = web_authority(origin) else { return false };
+    let Some(uri) = web_authority(origin) else {
+        return false;
+    };
     let host = uri.host().unwrap_or_default().to_ascii_lowercase();
     let address = host.trim_start_matches('[').trim_end_matches(']');
     host == "localhost"
         || host.ends_with(".localhost")
-        || address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+        || address
+            .parse::<IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
 }
 
 /// An origin of a web page, not the `null` of a sandboxed one.
@@ -70,18 +81,73 @@ mod tests {
         let listed = Origins::Listed(vec!["https://app.example".to_owned()]);
         let cases = [
             (&Origins::Loopback, None, "chat.example", true),
-            (&Origins::Loopback, Some("http://localhost:5173"), "127.0.0.1:3000", true),
-            (&Origins::Loopback, Some("http://127.0.0.1:3000"), "127.0.0.1:3000", true),
-            (&Origins::Loopback, Some("http://[::1]:3000"), "[::1]:3000", true),
-            (&Origins::Loopback, Some("http://edge.localhost"), "localhost", true),
-            (&Origins::Loopback, Some("http://evil.example:3000"), "evil.example:3000", false),
-            (&Origins::Loopback, Some("http://localhost.evil.example"), "localhost", false),
-            (&Origins::Loopback, Some("http://notlocalhost"), "localhost", false),
+            (
+                &Origins::Loopback,
+                Some("http://localhost:5173"),
+                "127.0.0.1:3000",
+                true,
+            ),
+            (
+                &Origins::Loopback,
+                Some("http://127.0.0.1:3000"),
+                "127.0.0.1:3000",
+                true,
+            ),
+            (
+                &Origins::Loopback,
+                Some("http://[::1]:3000"),
+                "[::1]:3000",
+                true,
+            ),
+            (
+                &Origins::Loopback,
+                Some("http://edge.localhost"),
+                "localhost",
+                true,
+            ),
+            (
+                &Origins::Loopback,
+                Some("http://evil.example:3000"),
+                "evil.example:3000",
+                false,
+            ),
+            (
+                &Origins::Loopback,
+                Some("http://localhost.evil.example"),
+                "localhost",
+                false,
+            ),
+            (
+                &Origins::Loopback,
+                Some("http://notlocalhost"),
+                "localhost",
+                false,
+            ),
             (&Origins::Loopback, Some("null"), "localhost", false),
-            (&Origins::Same, Some("https://chat.example"), "chat.example", true),
-            (&Origins::Same, Some("https://Chat.example:8443"), "chat.example:8443", true),
-            (&Origins::Same, Some("https://chat.example:8443"), "chat.example", false),
-            (&Origins::Same, Some("https://evil.example"), "chat.example", false),
+            (
+                &Origins::Same,
+                Some("https://chat.example"),
+                "chat.example",
+                true,
+            ),
+            (
+                &Origins::Same,
+                Some("https://Chat.example:8443"),
+                "chat.example:8443",
+                true,
+            ),
+            (
+                &Origins::Same,
+                Some("https://chat.example:8443"),
+                "chat.example",
+                false,
+            ),
+            (
+                &Origins::Same,
+                Some("https://evil.example"),
+                "chat.example",
+                false,
+            ),
             (&Origins::Same, Some("null"), "null", false),
             (&listed, Some("https://app.example"), "chat.example", true),
             (&listed, Some("https://chat.example"), "chat.example", true),
@@ -89,13 +155,23 @@ mod tests {
             (&Origins::Any, Some("null"), "chat.example", true),
         ];
         for (origins, origin, host, allowed) in cases {
-            assert_eq!(origins.allow(origin, host), allowed, "{origins:?} {origin:?} at {host}");
+            assert_eq!(
+                origins.allow(origin, host),
+                allowed,
+                "{origins:?} {origin:?} at {host}"
+            );
         }
     }
 
     #[test]
     fn a_loopback_listener_trusts_loopback_pages_only() {
-        assert_eq!(Origins::for_address(([127, 0, 0, 1], 3000).into()), Origins::Loopback);
-        assert_eq!(Origins::for_address(([0, 0, 0, 0], 3000).into()), Origins::Same);
+        assert_eq!(
+            Origins::for_address(([127, 0, 0, 1], 3000).into()),
+            Origins::Loopback
+        );
+        assert_eq!(
+            Origins::for_address(([0, 0, 0, 0], 3000).into()),
+            Origins::Same
+        );
     }
 }

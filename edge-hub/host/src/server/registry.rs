@@ -40,13 +40,23 @@ const SWEEPS_PER_INTERVAL: u32 = 10;
 
 impl Registry {
     pub(super) fn new(queue_bytes: usize) -> Arc<Self> {
-        Arc::new(Self { queue_bytes, queues: Mutex::default(), emptied: Notify::new() })
+        Arc::new(Self {
+            queue_bytes,
+            queues: Mutex::default(),
+            emptied: Notify::new(),
+        })
     }
 
     pub(super) fn enter(self: &Arc<Self>) -> (Seat, Arc<Queue>) {
         let queue = Arc::new(Queue::new(self.queue_bytes));
         let key = self.lock().insert(Arc::clone(&queue));
-        (Seat { registry: Arc::clone(self), key }, queue)
+        (
+            Seat {
+                registry: Arc::clone(self),
+                key,
+            },
+            queue,
+        )
     }
 
     /// How many sockets live. One counts until its handler's `closed` is done.
@@ -65,7 +75,11 @@ impl Registry {
 
     /// The queue of each socket. Those that come or go meanwhile may be missed or seen.
     pub fn queues(&self) -> Queues<'_> {
-        Queues { registry: self, next: 0, chunk: Vec::new().into_iter() }
+        Queues {
+            registry: self,
+            next: 0,
+            chunk: Vec::new().into_iter(),
+        }
     }
 
     /// Closes all sockets with [`close_code::DRAINING`], evenly over this time, so that those who
@@ -151,8 +165,9 @@ impl Iterator for Queues<'_> {
                 return None;
             }
             let end = self.next + CHUNK;
-            let chunk: Vec<_> =
-                (self.next..end).filter_map(|key| queues.get(key).cloned()).collect();
+            let chunk: Vec<_> = (self.next..end)
+                .filter_map(|key| queues.get(key).cloned())
+                .collect();
             self.next = end;
             self.chunk = chunk.into_iter();
         }
@@ -167,7 +182,9 @@ pub(super) async fn sweep(registry: Weak<Registry>, ping_interval: Duration) {
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        let Some(registry) = registry.upgrade() else { return };
+        let Some(registry) = registry.upgrade() else {
+            return;
+        };
         registry.sweep(&ping);
     }
 }

@@ -32,7 +32,10 @@ impl Deadlines {
         match (&mut self.0, at) {
             (Some(armed), at) => armed.at[deadline as usize] = at,
             (None, Some(first)) => {
-                let mut armed = Armed { sleep: Box::pin(sleep_until(first)), at: [None; ALL.len()] };
+                let mut armed = Armed {
+                    sleep: Box::pin(sleep_until(first)),
+                    at: [None; ALL.len()],
+                };
                 armed.at[deadline as usize] = at;
                 self.0 = Some(Box::new(armed));
             }
@@ -44,7 +47,9 @@ impl Deadlines {
     }
 
     pub(super) fn is_set(&self, deadline: Deadline) -> bool {
-        self.0.as_ref().is_some_and(|armed| armed.at[deadline as usize].is_some())
+        self.0
+            .as_ref()
+            .is_some_and(|armed| armed.at[deadline as usize].is_some())
     }
 
     pub(super) fn clear(&mut self) {

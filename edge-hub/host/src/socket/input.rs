@@ -49,7 +49,11 @@ pub(super) struct Input {
 
 impl Input {
     pub(super) fn new(message_bytes: usize, read_ahead: &[u8]) -> Self {
-        Self { decoder: Decoder::new(message_bytes), tail: BytesMut::from(read_ahead), pings: 0 }
+        Self {
+            decoder: Decoder::new(message_bytes),
+            tail: BytesMut::from(read_ahead),
+            pings: 0,
+        }
     }
 
     /// Reads up to the next thing to act on. Pings are answered on the way.
@@ -143,14 +147,19 @@ pub(super) fn poll_discard(
     SCRATCH.with_borrow_mut(|scratch| {
         loop {
             let mut buffer = ReadBuf::new(scratch);
-            if Pin::new(&mut *stream).poll_read(context, &mut buffer)?.is_pending() {
+            if Pin::new(&mut *stream)
+                .poll_read(context, &mut buffer)?
+                .is_pending()
+            {
                 return Ok(Poll::Pending);
             }
             let length = buffer.filled().len();
             if length == 0 {
                 return Ok(Poll::Ready(()));
             }
-            *left = left.checked_sub(length).ok_or(io::ErrorKind::FileTooLarge)?;
+            *left = left
+                .checked_sub(length)
+                .ok_or(io::ErrorKind::FileTooLarge)?;
         }
     })
 }

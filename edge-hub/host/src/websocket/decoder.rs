@@ -77,7 +77,9 @@ impl Decoder {
                     let piece = &mut input[at..at + length];
                     payload.unmask(piece);
                     at += length;
-                    let Payload { opcode, fin, left, .. } = *payload;
+                    let Payload {
+                        opcode, fin, left, ..
+                    } = *payload;
                     let whole = left == 0;
                     if opcode.is_control() {
                         self.control.extend_from_slice(piece);
@@ -282,5 +284,8 @@ fn close_message(payload: &[u8]) -> Result<Message, Violation> {
         return Err(Violation::CloseCode(code));
     }
     let reason = str::from_utf8(reason).map_err(|_| Violation::ReasonNotUtf8)?;
-    Ok(Message::Close(Some(CloseFrame { code, reason: reason.to_owned() })))
+    Ok(Message::Close(Some(CloseFrame {
+        code,
+        reason: reason.to_owned(),
+    })))
 }
