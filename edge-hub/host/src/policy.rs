@@ -1,0 +1,196 @@
+//! Moderation and analytics: pure components in stores of their own.
+//!
+//! Neither can stop the chat nor see what it was not given. It imports nothing, has its own memory
+//! and CPU time, and whatever happens to it becomes an answer: for moderation by the fail policy,
+//! for analytics an error that costs the figures of one message.
+
+mod pure;
+
+use std::sync::Arc;
+
+use self::pure::{Contract, Pure};
+use crate::{
+    application::{Dependency, FailPolicy, MODERATOR, RECORDER},
+    sandbox::{
+        CallError, ComponentMetrics, Digest, LoadError, Runtime,
+        moderator::{Action, Message, Score, Verdict},
+        recorder::{Event, Update},
+    },
+};
+
+/// Bounds of a verdict; one beyond them counts as a failure.
+const MAX_REPLACEMENT_BYTES: usize = 16 * 1024;
+const MAX_SCORES: usize = 64;
+const MAX_NAME_BYTES: usize = 256;
+/// Bounds of the updates for one message; the hub's own are narrower.
+const MAX_UPDATES: usize = 64;
+
+/// The label of messages that nobody judged.
+pub const UNREVIEWED: &str = "unreviewed";
+
+/// Reviews messages.
+pub struct Moderation {
+    component: Pure<Message, Verdict>,
+    fail: FailPolicy,
+}
+
+impl Moderation {
+    /// Loads and checks the component.
+    ///
+    /// # Errors
+    /// It cannot be run here, or imports something.
+    pub async fn load(runtime: Arc<Runtime>, dependency: &Dependency) -> Result<Self, LoadError> {
+        let contract = Contract {
+            name: "moderation",
+            interface: MODERATOR,
+            function: "review",
+        };
+        Ok(Self {
+            component: Pure::load(contract, runtime, dependency).await?,
+            fail: dependency.fail,
+        })
+    }
+
+    /// Judges a message. What the component fails to judge is judged by the fail policy. The
+    /// verdict carries the digest of the build that was asked.
+    ///
+    /// # Errors
+    /// Only with the fail policy `hold`: the message has to wait.
+    pub async fn review(&self, message: Message) -> Result<Verdict, String> {
+        let (result, digest) = self.component.call(message, check_verdict).await;
+        let verdict = match result {
+            Ok(verdict) => verdict,
+            Err(error) => {
+                tracing::warn!(component = "moderation", %digest, %error, "message not reviewed");
+                self.fail(&error)?
+            }
+        };
+        Ok(Verdict {
+            policy: Some(digest.to_string()),
+            ..verdict
+        })
+    }
+
+    /// The build that judges at present.
+    pub fn digest(&self) -> Digest {
+        self.component.digest()
+    }
+
+    /// Switches to the file's present content if it was replaced and can be run. Blocks.
+    pub fn refresh(&self) {
+        self.component.refresh();
+    }
+
+    /// Its counters.
+    pub fn snapshot(&self) -> ComponentMetrics {
+        self.component.snapshot()
+    }
+
+    fn fail(&self, error: &CallError) -> Result<Verdict, String> {
+        let action = match self.fail {
+            FailPolicy::Open => Action::Flag,
+            FailPolicy::Closed => Action::Block,
+            FailPolicy::Hold => return Err(format!("moderation {error}")),
+        };
+        Ok(Verdict {
+            action,
+            replacement: None,
+            scores: vec![Score {
+                label: UNREVIEWED.to_owned(),
+                value: 1.0,
+            }],
+            rule: None,
+            model: None,
+            policy: None,
+        })
+    }
+}
+
+/// Counts messages.
+pub struct Analytics {
+    component: Pure<Event, Vec<Update>>,
+}
+
+impl Analytics {
+    /// Loads and checks the component.
+    ///
+    /// # Errors
+    /// It cannot be run here, or imports something.
+    pub async fn load(runtime: Arc<Runtime>, dependency: &Dependency) -> Result<Self, LoadError> {
+        let contract = Contract {
+            name: "analytics",
+            interface: RECORDER,
+            function: "record",
+        };
+        Ok(Self {
+            component: Pure::load(contract, runtime, dependency).await?,
+        })
+    }
+
+    /// The updates for one message.
+    ///
+    /// # Errors
+    /// The component failed; the message is not counted.
+    pub async fn record(&self, event: Event) -> Result<Vec<Update>, String> {
+        let (result, digest) = self.component.call(event, check_updates).await;
+        result.map_err(|error| {
+            tracing::warn!(component = "analytics", %digest, %error, "message not counted");
+            format!("analytics {error}")
+        })
+    }
+
+    /// Switches to the file's present content if it was replaced and can be run. Blocks.
+    pub fn refresh(&self) {
+        self.component.refresh();
+    }
+
+    /// Its counters.
+    pub fn snapshot(&self) -> ComponentMetrics {
+        self.component.snapshot()
+    }
+}
+
+/// A verdict is handed on into the hub's memory, so its size is not the component's to choose.
+fn check_verdict(mut verdict: Verdict) -> Result<Verdict, CallError> {
+    let name_fits = |name: &Option<String>| {
+        name.as_ref()
+            .is_none_or(|name| name.len() <= MAX_NAME_BYTES)
+    };
+    let fits = verdict.scores.len() <= MAX_SCORES
+        && verdict
+            .scores
+            .iter()
+            .all(|score| score.label.len() <= MAX_NAME_BYTES)
+        && verdict
+            .replacement
+            .as_ref()
+            .is_none_or(|text| text.len() <= MAX_REPLACEMENT_BYTES)
+        && name_fits(&verdict.rule)
+        && name_fits(&verdict.model);
+    if !fits {
+        return Err(CallError::Refused("its verdict is too large".to_owned()));
+    }
+    for score in &mut verdict.scores {
+        score.value = match score.value.is_nan() {
+            true => 0.0,
+            false => score.value.clamp(0.0, 1.0),
+        };
+    }
+    Ok(verdict)
+}
+
+fn check_updates(updates: Vec<Update>) -> Result<Vec<Update>, CallError> {
+    let fits = updates.len() <= MAX_UPDATES
+        && updates.iter().all(|update| match update {
+            Update::Add(counter) | Update::Top(counter) => counter.field.len() <= MAX_NAME_BYTES,
+            Update::Unique(value) => value.len() <= MAX_NAME_BYTES,
+            Update::Minute(_) => true,
+        });
+    match fits {
+        true => Ok(updates),
+        false => Err(CallError::Refused("its updates are too large".to_owned())),
+    }
+}
+
+#[cfg(test)]
+mod tests;

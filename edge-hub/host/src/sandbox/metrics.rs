@@ -1,0 +1,121 @@
+//! Counters of one component.
+
+use std::{
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    time::Duration,
+};
+
+use super::{digest::Digest, error::CallError};
+
+/// Upper bounds of the call time histogram, in seconds; one more bucket takes the rest.
+pub const CALL_TIME_BOUNDS: [f64; 14] = [
+    0.000_025, 0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1,
+    0.5, 2.5,
+];
+
+/// Live counters.
+#[derive(Default)]
+pub(crate) struct Metrics {
+    instantiations: AtomicU64,
+    swaps: AtomicU64,
+    traps: AtomicU64,
+    deadlines: AtomicU64,
+    memory: AtomicU64,
+    wall: AtomicU64,
+    busy: AtomicU64,
+    refused: AtomicU64,
+    buckets: [AtomicU64; CALL_TIME_BOUNDS.len() + 1],
+    nanoseconds: AtomicU64,
+}
+
+/// The counters of one component at one moment, all since the start of the process.
+#[derive(Clone, Debug)]
+pub struct ComponentMetrics {
+    /// `hub`, `web`, `moderation`, `analytics`, …
+    pub component: String,
+    /// Which build is running.
+    pub digest: Digest,
+    /// Instances made.
+    pub instantiations: u64,
+    /// Builds switched to while running.
+    pub swaps: u64,
+    /// Calls that trapped.
+    pub traps: u64,
+    /// Calls stopped at their CPU deadline.
+    pub deadlines: u64,
+    /// Calls stopped at their memory cap.
+    pub memory: u64,
+    /// Calls stopped at the wall limit.
+    pub wall: u64,
+    /// Calls refused because too many were running.
+    pub busy: u64,
+    /// Calls that the component answered with an error.
+    pub refused: u64,
+    /// Finished calls by time, not cumulative: one count for each of [`CALL_TIME_BOUNDS`] and one
+    /// for longer ones.
+    pub call_time_counts: Vec<u64>,
+    /// Time in finished calls, waiting included.
+    pub call_time_sum: Duration,
+}
+
+impl Metrics {
+    pub fn instantiated(&self) {
+        self.instantiations.fetch_add(1, Relaxed);
+    }
+
+    pub fn swapped(&self) {
+        self.swaps.fetch_add(1, Relaxed);
+    }
+
+    /// Counts one finished call.
+    pub fn called<R>(&self, elapsed: Duration, result: &Result<R, CallError>) {
+        self.answered(elapsed);
+        if let Err(error) = result {
+            self.failed(error);
+        }
+    }
+
+    /// Counts the time of a call, or of a streaming one until its answer began.
+    pub fn answered(&self, elapsed: Duration) {
+        let seconds = elapsed.as_secs_f64();
+        let bucket = CALL_TIME_BOUNDS.partition_point(|bound| *bound < seconds);
+        self.buckets[bucket].fetch_add(1, Relaxed);
+        self.nanoseconds
+            .fetch_add(elapsed.as_nanos() as u64, Relaxed);
+    }
+
+    /// Counts how a call failed.
+    pub fn failed(&self, error: &CallError) {
+        let counter = match error {
+            CallError::NoHandler => return,
+            CallError::Trap(_) => &self.traps,
+            CallError::Deadline => &self.deadlines,
+            CallError::Memory => &self.memory,
+            CallError::Wall => &self.wall,
+            CallError::Busy => &self.busy,
+            CallError::Refused(_) => &self.refused,
+        };
+        counter.fetch_add(1, Relaxed);
+    }
+
+    pub fn snapshot(&self, component: &str, digest: Digest) -> ComponentMetrics {
+        ComponentMetrics {
+            component: component.to_owned(),
+            digest,
+            instantiations: self.instantiations.load(Relaxed),
+            swaps: self.swaps.load(Relaxed),
+            traps: self.traps.load(Relaxed),
+            deadlines: self.deadlines.load(Relaxed),
+            memory: self.memory.load(Relaxed),
+            wall: self.wall.load(Relaxed),
+            busy: self.busy.load(Relaxed),
+            refused: self.refused.load(Relaxed),
+            call_time_counts: self
+                .buckets
+                .iter()
+                .map(|bucket| bucket.load(Relaxed))
+                .collect(),
+            call_time_sum: Duration::from_nanos(self.nanoseconds.load(Relaxed)),
+        }
+    }
+}
