@@ -4,7 +4,7 @@ pub mod codes;
 mod decode;
 
 pub use codes::{CloseCode, ErrorCode};
-pub use decode::{ClientFrame, HistoryRange, JoinRoom, Refusal, decode};
+pub use decode::{ClientFrame, HistoryRange, JoinRoom, Refusal, decode, reference_of};
 
 use crate::delivery::Lost;
 use crate::ids::{MessageId, Position, RoomName, Seq, Tag, User};

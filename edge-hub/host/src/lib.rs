@@ -2,9 +2,18 @@
 //! It decides nothing about chat.
 
 pub mod application;
+pub mod clock;
+pub mod command;
+pub mod config;
+pub mod driver;
+pub mod edge;
+pub mod local_redis;
+pub mod metrics;
 pub mod policy;
 pub mod queue;
+pub mod relay;
 pub mod sandbox;
 pub mod server;
 pub mod socket;
+pub mod store;
 pub mod websocket;

@@ -39,7 +39,6 @@ pub struct Queue {
 
 /// What became of a pushed frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[must_use]
 pub enum Pushed {
     /// It will be written, unless the connection ends first.
     Queued,

@@ -51,7 +51,7 @@ pub trait Handler: Send + 'static {
     /// [`Queue::nudge`] was called or the time of [`Next::wake_at`] has come.
     fn woken(&mut self) -> impl Future<Output = Next> + Send;
 
-    /// The last call, once the socket is gone.
+    /// The last call, once the socket is gone. It is left out only if a call panicked.
     fn closed(self, cause: Cause) -> impl Future<Output = ()> + Send;
 }
 
@@ -85,7 +85,8 @@ pub struct Limits {
     /// How long a closing connection may take to send what was queued and to hear the peer's end;
     /// then it is reset. 2 s.
     pub closing_time: Duration,
-    /// How many bytes a closing connection reads past; then it is reset. 64 KiB.
+    /// How many bytes a closing connection reads past; then it is reset, and
+    /// may not see why it was closed. 1 MiB.
     pub closing_bytes: usize,
 }
 
@@ -94,7 +95,7 @@ impl Default for Limits {
         Self {
             message_bytes: 16 * 1024,
             closing_time: Duration::from_secs(2),
-            closing_bytes: 64 * 1024,
+            closing_bytes: 1024 * 1024,
         }
     }
 }

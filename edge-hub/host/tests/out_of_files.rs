@@ -1,4 +1,5 @@
 //! Alone in its process, since it lowers the process's limit of open files.
+#![cfg(target_os = "linux")]
 
 use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
 

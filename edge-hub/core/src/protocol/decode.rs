@@ -88,6 +88,17 @@ pub fn decode(text: &str, limits: &Limits) -> Result<(ClientFrame, Option<String
         .map_err(|Refusal(error)| Refusal(Box::new(error.answering(reference))))
 }
 
+/// What an error to this frame carries, for a frame that cannot be handled otherwise.
+pub fn reference_of(text: &str, limits: &Limits) -> Option<String> {
+    if text.len() > limits.frame_bytes || deeper_than(text, limits.json_depth) {
+        return None;
+    }
+    match serde_json::from_str(text) {
+        Ok(Value::Object(fields)) => Fields(fields).reference(),
+        _ => None,
+    }
+}
+
 /// Whether arrays and objects are nested deeper than `most`, without parsing.
 fn deeper_than(text: &str, most: usize) -> bool {
     let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);

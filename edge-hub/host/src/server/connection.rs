@@ -31,6 +31,9 @@ use crate::{
     socket::{self, Cause, Handler, Next},
 };
 
+/// The largest head of a request; at it the answer is 431.
+const HEAD_BYTES: usize = 32 * 1024;
+
 /// Where a connection's permit waits until a WebSocket takes it along.
 type Pass = Arc<Mutex<Option<Permit>>>;
 
@@ -68,6 +71,7 @@ pub(super) async fn serve<S: Service>(
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(server.options.header_time)
+        .max_buf_size(HEAD_BYTES)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     let mut connection = pin!(connection);

@@ -24,6 +24,7 @@ const SEND_BUFFER_BYTES: usize = 64 * 1024;
 const RECEIVE_BUFFER_BYTES: usize = 32 * 1024;
 
 /// How long sent bytes may stay unacknowledged, or a closed window closed.
+#[cfg(target_os = "linux")]
 const USER_TIMEOUT: Duration = Duration::from_secs(30);
 
 const BACKLOG: i32 = 4096;

@@ -137,7 +137,8 @@ impl Registry {
 impl Drop for Seat {
     fn drop(&mut self) {
         let mut queues = self.registry.lock();
-        queues.remove(self.key);
+        // Also where the socket never began or its handler panicked.
+        queues.remove(self.key).end();
         if queues.is_empty() {
             self.registry.emptied.notify_waiters();
         }

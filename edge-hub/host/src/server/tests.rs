@@ -37,6 +37,7 @@ impl Handler for EchoHandler {
     }
 
     async fn text(&mut self, text: String) -> Next {
+        assert_ne!(text, "panic", "as the test asked for");
         let _ = self.queue.push(encode_text(&text));
         Next::default()
     }
@@ -377,6 +378,37 @@ async fn a_shutdown_leaves_sockets_to_be_drained_over_a_time() {
         closed[4] - closed[0] >= Duration::from_millis(100),
         "{closed:?}"
     );
+}
+
+#[tokio::test]
+async fn a_handler_that_panics_takes_only_its_own_socket_along() {
+    let bench = Bench::new(Options::default());
+    let mut other = bench.websocket().await;
+    let mut client = bench.websocket().await;
+    let queues: Vec<_> = bench.server.registry().queues().collect();
+    client.send(client_frame(0x81, b"panic")).await;
+    client.hear_all().await;
+    while bench.server.registry().len() > 1 {
+        tokio::task::yield_now().await;
+    }
+    assert!(queues[0].is_open());
+    assert!(!queues[1].is_open());
+    other.send(client_frame(0x81, b"still here")).await;
+    other.hear(&encode_text("still here")).await;
+}
+
+#[tokio::test]
+async fn a_head_that_is_too_large_is_refused() {
+    let bench = Bench::new(Options::default());
+    let mut client = bench.connect().await;
+    let long = "x".repeat(40_000);
+    client
+        .send(format!(
+            "GET /abc HTTP/1.1\r\nHost: localhost\r\nCookie: {long}\r\n\r\n"
+        ))
+        .await;
+    let head = client.head().await;
+    assert!(head.starts_with("HTTP/1.1 431 "), "{head}");
 }
 
 #[tokio::test]

@@ -1,0 +1,129 @@
+//! `clustertalk tail`: a room, line by line, through losses of the connection.
+
+use std::{io::Write, time::Duration};
+
+use anyhow::Result;
+use http_body_util::BodyExt;
+use hyper::{Method, body::Incoming};
+use serde_json::Value;
+use tokio::time::sleep;
+
+use super::http_client::request;
+use crate::config::Tail;
+
+/// Before the connection is made again.
+const PAUSE: Duration = Duration::from_secs(1);
+
+pub async fn run(tail: Tail) -> Result<()> {
+    let mut last = tail.after.clone();
+    let mut connected_before = false;
+    loop {
+        match follow(&tail, &mut last, &mut connected_before).await {
+            Ok(()) => {}
+            // Someone reads our output no more.
+            Err(Stopped::Output) => return Ok(()),
+            Err(Stopped::Refused(error)) => return Err(error),
+            Err(Stopped::Lost(error)) if !connected_before => return Err(error),
+            Err(Stopped::Lost(error)) => eprintln!("{error:#}; trying again"),
+        }
+        sleep(PAUSE).await;
+    }
+}
+
+enum Stopped {
+    Output,
+    Refused(anyhow::Error),
+    Lost(anyhow::Error),
+}
+
+async fn follow(
+    tail: &Tail,
+    last: &mut Option<String>,
+    connected: &mut bool,
+) -> Result<(), Stopped> {
+    let path = format!("/api/v1/rooms/{}/events", tail.edge.room);
+    let headers: Vec<(&str, &str)> = last
+        .iter()
+        .map(|last| ("last-event-id", last.as_str()))
+        .collect();
+    let response = request(&tail.edge.url, Method::GET, &path, &headers, String::new())
+        .await
+        .map_err(Stopped::Lost)?;
+    let status = response.status();
+    let mut body = response.into_body();
+    if !status.is_success() {
+        let text = whole(&mut body).await;
+        let message = serde_json::from_str::<Value>(&text)
+            .ok()
+            .and_then(|answer| answer["message"].as_str().map(str::to_owned));
+        let error = anyhow::anyhow!("the edge answered {status}: {}", message.unwrap_or(text));
+        return Err(if status.is_client_error() {
+            Stopped::Refused(error)
+        } else {
+            Stopped::Lost(error)
+        });
+    }
+    *connected = true;
+    let mut buffer = String::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| Stopped::Lost(error.into()))?;
+        let Ok(data) = frame.into_data() else {
+            continue;
+        };
+        buffer.push_str(&String::from_utf8_lossy(&data));
+        while let Some(end) = buffer.find("\n\n") {
+            let event: String = buffer.drain(..end + 2).collect();
+            show(tail, &event, last).map_err(|_| Stopped::Output)?;
+        }
+    }
+    Ok(())
+}
+
+async fn whole(body: &mut Incoming) -> String {
+    let bytes = body
+        .collect()
+        .await
+        .map(|body| body.to_bytes())
+        .unwrap_or_default();
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+fn show(tail: &Tail, event: &str, last: &mut Option<String>) -> std::io::Result<()> {
+    let field = |name: &str| {
+        event
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+    };
+    if let Some(id) = field("id") {
+        *last = Some(id.to_owned());
+    }
+    let Some(Ok(data)) = field("data").map(serde_json::from_str::<Value>) else {
+        return Ok(());
+    };
+    let mut out = std::io::stdout().lock();
+    if tail.json {
+        return writeln!(out, "{data}");
+    }
+    if let Some(reason) = data["reason"].as_str() {
+        writeln!(out, "-- {reason}: lost {}", data["lost"])?;
+    }
+    let messages = data["messages"]
+        .as_array()
+        .cloned()
+        .unwrap_or_else(|| vec![data.clone()]);
+    for message in messages
+        .iter()
+        .filter(|message| message["type"] == "message")
+    {
+        let name = message["user"]["name"].as_str().unwrap_or_default();
+        let text = message["text"].as_str().unwrap_or_default();
+        let seq = &message["position"]["seq"];
+        // Control characters in a message must not reach the terminal.
+        let plain: String = text
+            .chars()
+            .map(|c| if c.is_control() { ' ' } else { c })
+            .collect();
+        writeln!(out, "{seq} {name}: {plain}")?;
+    }
+    out.flush()
+}

@@ -1,0 +1,213 @@
+//! The running edge: what its requests and sockets share, and which of them goes where.
+
+use std::{
+    convert::Infallible,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+};
+
+use bytes::Bytes;
+use clustertalk_core::limits::Limits;
+use http_body_util::{BodyExt, Full};
+use hyper::{
+    Method, Request, Response, StatusCode,
+    body::Incoming,
+    header::{CONTENT_TYPE, HeaderValue},
+};
+
+use crate::{
+    application::Application,
+    driver::Driver,
+    metrics,
+    relay::Relay,
+    sandbox::{CallError, Sandbox},
+    server::{Body, Refusal, Registry, Service, Upgrade},
+};
+
+/// An edge is not ready if it has not heard itself through Redis for so long, in milliseconds.
+const STALE_HEARTBEAT: u64 = 3_000;
+
+/// One running edge.
+pub struct Edge {
+    id: String,
+    application: Application,
+    sandbox: Sandbox,
+    relay: Arc<Relay>,
+    anonymous: bool,
+    connections: AtomicU64,
+    draining: AtomicBool,
+    /// Known once the server is made from this.
+    sockets: std::sync::OnceLock<Arc<Registry>>,
+}
+
+impl Edge {
+    pub fn new(
+        id: String,
+        application: Application,
+        sandbox: Sandbox,
+        relay: Arc<Relay>,
+        anonymous: bool,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            id,
+            application,
+            sandbox,
+            relay,
+            anonymous,
+            connections: AtomicU64::new(0),
+            draining: AtomicBool::new(false),
+            sockets: std::sync::OnceLock::new(),
+        })
+    }
+
+    /// New at each start: members of an earlier run expire under its own id.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    pub fn sandbox(&self) -> &Sandbox {
+        &self.sandbox
+    }
+
+    pub fn relay(&self) -> &Arc<Relay> {
+        &self.relay
+    }
+
+    pub fn anonymous(&self) -> bool {
+        self.anonymous
+    }
+
+    pub fn limits(&self) -> &Limits {
+        self.relay.store().limits()
+    }
+
+    pub fn next_connection(&self) -> u64 {
+        self.connections.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Connections that there were, and are.
+    pub fn connections(&self) -> (u64, usize, usize) {
+        let (now, bytes) = self
+            .sockets
+            .get()
+            .map_or((0, 0), |sockets| (sockets.len(), sockets.queue_bytes()));
+        (self.connections.load(Ordering::Relaxed), now, bytes)
+    }
+
+    pub fn watch_sockets(&self, sockets: Arc<Registry>) {
+        let _ = self.sockets.set(sockets);
+    }
+
+    /// From now on `readyz` says no.
+    pub fn begin_draining(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// Why this edge should get no traffic, if so.
+    async fn unready(&self) -> Option<&'static str> {
+        if self.draining.load(Ordering::Relaxed) {
+            return Some("draining");
+        }
+        match self.relay.heartbeat_age() {
+            None => Some("no heartbeat has come through Redis yet"),
+            Some(age) if age > STALE_HEARTBEAT => Some("no heartbeat comes through Redis"),
+            Some(_) => None,
+        }
+    }
+}
+
+/// An edge as the server's application.
+pub struct EdgeService(pub Arc<Edge>);
+
+impl Service for EdgeService {
+    type Handler = Driver;
+
+    async fn respond(&self, request: Request<Incoming>, _peer: SocketAddr) -> Response<Body> {
+        let edge = &self.0;
+        match (request.method(), request.uri().path()) {
+            (&Method::GET | &Method::HEAD, "/healthz") => {
+                plain(StatusCode::OK, "application/json", r#"{"status":"ok"}"#)
+            }
+            (&Method::GET | &Method::HEAD, "/readyz") => match edge.unready().await {
+                None => plain(StatusCode::OK, "application/json", r#"{"status":"ready"}"#),
+                Some(reason) => {
+                    let body =
+                        serde_json::json!({ "status": "unready", "reason": reason }).to_string();
+                    plain(StatusCode::SERVICE_UNAVAILABLE, "application/json", body)
+                }
+            },
+            (&Method::GET | &Method::HEAD, "/metrics") => plain(
+                StatusCode::OK,
+                "text/plain; version=0.0.4",
+                metrics::text(edge),
+            ),
+            _ => component(edge, request).await,
+        }
+    }
+
+    fn is_websocket(&self, path: &str) -> bool {
+        let component = self.0.application.routes.websocket(path);
+        component.is_some_and(|component| self.0.sandbox.takes_websockets(component))
+    }
+
+    fn accept_websocket(&self, upgrade: Upgrade<'_>) -> Result<Driver, Refusal> {
+        let Some(component) = self
+            .0
+            .application
+            .routes
+            .websocket(upgrade.parts.uri.path())
+        else {
+            return Err(Refusal::new(
+                StatusCode::NOT_FOUND,
+                "not_found",
+                "no WebSocket is served here",
+            ));
+        };
+        Ok(Driver::new(
+            Arc::clone(&self.0),
+            component,
+            upgrade.token,
+            Arc::clone(upgrade.queue),
+        ))
+    }
+}
+
+/// Gives a request to the component of its route.
+async fn component(edge: &Arc<Edge>, request: Request<Incoming>) -> Response<Body> {
+    let Some(component) = edge.application.routes.http(request.uri().path()) else {
+        return Refusal::new(StatusCode::NOT_FOUND, "not_found", "nothing is served here")
+            .into_response();
+    };
+    match edge.sandbox.http(component, request).await {
+        Ok(response) => response.map(|body| body.map_err(std::io::Error::other).boxed_unsync()),
+        Err(CallError::Busy) => Refusal::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "unavailable",
+            "too many requests at once",
+        )
+        .retry_after(1)
+        .into_response(),
+        Err(error) => {
+            tracing::warn!(component, %error, "a component did not answer a request");
+            Refusal::new(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "internal",
+                "the request could not be handled",
+            )
+            .into_response()
+        }
+    }
+}
+
+fn plain(status: StatusCode, kind: &'static str, body: impl Into<Bytes>) -> Response<Body> {
+    let body = Full::new(body.into()).map_err(|never: Infallible| match never {});
+    let mut response = Response::new(body.boxed_unsync());
+    *response.status_mut() = status;
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    response
+}

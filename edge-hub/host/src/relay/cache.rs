@@ -1,0 +1,102 @@
+//! The newest entries of a room, so that joining and resuming cost Redis nothing.
+
+use std::{
+    collections::VecDeque,
+    sync::atomic::{AtomicUsize, Ordering},
+};
+
+use clustertalk_core::{
+    ids::Position,
+    log::{Content, Entry},
+};
+
+/// Entries kept for a room.
+const ENTRIES: usize = 256;
+/// Bytes kept for a room, roughly.
+const BYTES: usize = 128 << 10;
+/// Bytes kept on this edge over all rooms. Above it each room keeps [`FEW`] as it goes on.
+const ALL_BYTES: usize = 64 << 20;
+const FEW: usize = 8;
+
+static HELD: AtomicUsize = AtomicUsize::new(0);
+
+/// An unbroken run of entries that ends where the room stands.
+#[derive(Default)]
+pub struct Cache {
+    entries: VecDeque<Entry>,
+    bytes: usize,
+}
+
+impl Cache {
+    pub fn push(&mut self, entry: Entry) {
+        let size = size(&entry);
+        if self
+            .entries
+            .back()
+            .is_some_and(|last| last.link.position() != entry.link.before())
+        {
+            self.clear();
+        }
+        self.entries.push_back(entry);
+        self.grow(size);
+        let crowded = HELD.load(Ordering::Relaxed) > ALL_BYTES;
+        let most = if crowded { FEW } else { ENTRIES };
+        while self.entries.len() > most || (self.bytes > BYTES && self.entries.len() > FEW) {
+            let Some(oldest) = self.entries.pop_front() else {
+                break;
+            };
+            self.shrink(self::size(&oldest));
+        }
+    }
+
+    pub fn clear(&mut self) {
+        self.entries.clear();
+        self.shrink(self.bytes);
+    }
+
+    /// What a reader at `position` has not seen; `None` if the cache cannot tell.
+    pub fn after(&self, position: Position) -> Option<Vec<Entry>> {
+        let before_first = self.entries.front()?.link.before();
+        let skip = if before_first == position {
+            0
+        } else {
+            let known = |entry: &Entry| entry.link.position() == position;
+            // From the newest: most readers are a few messages behind.
+            self.entries.iter().rposition(known)? + 1
+        };
+        Some(self.entries.range(skip..).cloned().collect())
+    }
+
+    /// The newest entries, oldest first.
+    pub fn newest(&self, most: usize) -> Vec<Entry> {
+        let skip = self.entries.len().saturating_sub(most);
+        self.entries.range(skip..).cloned().collect()
+    }
+
+    fn grow(&mut self, bytes: usize) {
+        self.bytes += bytes;
+        HELD.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    fn shrink(&mut self, bytes: usize) {
+        self.bytes -= bytes;
+        HELD.fetch_sub(bytes, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Cache {
+    fn drop(&mut self) {
+        self.clear();
+    }
+}
+
+/// Bytes of an entry in memory, roughly.
+pub fn size(entry: &Entry) -> usize {
+    size_of::<Entry>()
+        + match &entry.content {
+            Content::Message(message) => {
+                256 + message.body.text.len() + message.body.user.name.len()
+            }
+            Content::Skipped | Content::Damaged => 0,
+        }
+}

@@ -1,0 +1,144 @@
+//! Who is in a room, as this edge knows it: a list read from Redis, kept fresh by what is announced.
+
+use std::{collections::HashMap, time::Duration};
+
+use clustertalk_core::{
+    ids::{RoomName, User, UserId},
+    limits::{JOINED_MEMBERS, PRESENCE_MEMBERS},
+    protocol::{PresenceFrame, ServerFrame},
+    redis::{self as contract, Members, PRESENCE_LIFE},
+};
+use tokio::time::Instant;
+
+use crate::{
+    relay::Follower,
+    store::{Store, StoreError},
+};
+
+/// A list younger than this answers a join without another look.
+const FRESH: Duration = Duration::from_secs(1);
+/// Comings and goings are told at most this often.
+const TOLD_EVERY: Duration = Duration::from_secs(1);
+
+#[derive(Default)]
+pub struct Presence {
+    pub members: Members,
+    read_at: Option<Instant>,
+    refreshed_at: Option<Instant>,
+    told_at: Option<Instant>,
+    /// Not told yet; one who comes and goes in between is told as he is now.
+    changes: HashMap<UserId, (User, bool)>,
+}
+
+impl Presence {
+    pub fn stale(&self) -> bool {
+        self.read_at.is_none_or(|at| at.elapsed() > FRESH)
+    }
+
+    pub async fn read(&mut self, store: &Store, room: &RoomName) {
+        match store.members(room).await {
+            Ok(members) => {
+                self.members = members;
+                self.read_at = Some(Instant::now());
+            }
+            Err(error) => tracing::debug!(%room, %error, "cannot read the members"),
+        }
+    }
+
+    /// One who joins is there, even if the list is a moment older than he.
+    pub fn note(&mut self, user: &User) {
+        let listed = &mut self.members.listed;
+        if self.members.count <= listed.len() as u64
+            && !listed.iter().any(|member| member.id == user.id)
+        {
+            self.members.count += 1;
+            if listed.len() < JOINED_MEMBERS {
+                listed.push(user.clone());
+            }
+        }
+    }
+
+    pub fn changed(&mut self, user: User, joined: bool, members_count: u64) {
+        self.members.count = members_count;
+        self.members.listed.retain(|member| member.id != user.id);
+        if joined && self.members.listed.len() < JOINED_MEMBERS {
+            self.members.listed.push(user.clone());
+        }
+        self.changes.insert(user.id.clone(), (user, joined));
+    }
+
+    /// What is to be told now. In a large room that is the count alone.
+    pub fn due(&mut self, room: &RoomName) -> Vec<ServerFrame> {
+        if self.changes.is_empty() || self.told_at.is_some_and(|at| at.elapsed() < TOLD_EVERY) {
+            return Vec::new();
+        }
+        self.told_at = Some(Instant::now());
+        let members_count = self.members.count;
+        let frame = |joined, left| {
+            ServerFrame::Presence(Box::new(PresenceFrame {
+                room: room.clone(),
+                joined,
+                left,
+                members_count,
+            }))
+        };
+        if members_count > PRESENCE_MEMBERS {
+            self.changes.clear();
+            return vec![frame(None, None)];
+        }
+        self.changes
+            .drain()
+            .map(|(_, (user, joined))| {
+                if joined {
+                    frame(Some(user), None)
+                } else {
+                    frame(None, Some(user))
+                }
+            })
+            .collect()
+    }
+
+    /// Whether it is time for [`refresh`]; then it counts as done.
+    pub fn refresh_is_due(&mut self) -> bool {
+        let due = self
+            .refreshed_at
+            .is_none_or(|at| at.elapsed() >= PRESENCE_LIFE / 3);
+        if due {
+            self.refreshed_at = Some(Instant::now());
+        }
+        due
+    }
+}
+
+/// Keeps this edge's members alive, and lets those of dead edges leave.
+pub async fn refresh(store: &Store, room: &RoomName, followers: &[Follower]) {
+    if let Err(error) = try_refresh(store, room, followers).await {
+        tracing::debug!(%room, %error, "cannot refresh the presence");
+    }
+}
+
+async fn try_refresh(
+    store: &Store,
+    room: &RoomName,
+    followers: &[Follower],
+) -> Result<(), StoreError> {
+    if !followers.is_empty() && store.presence(room, contract::Presence::Refresh).await? == 0 {
+        // This edge was silent for so long that it was taken for dead.
+        for Follower { user, id, .. } in followers {
+            store
+                .presence(
+                    room,
+                    contract::Presence::Join {
+                        user,
+                        connection: id,
+                    },
+                )
+                .await?;
+        }
+    }
+    let count = store.presence(room, contract::Presence::Sweep).await?;
+    store
+        .call(&contract::count_room(store.keyspace(), room, count))
+        .await?;
+    Ok(())
+}

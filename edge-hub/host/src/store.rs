@@ -1,0 +1,198 @@
+//! The host's own use of Redis: reading logs, presence, heartbeats. What the hub does with Redis
+//! goes through its import (`sandbox/redis.rs`).
+
+use std::time::Duration;
+
+use clustertalk_core::{
+    ids::RoomName,
+    limits::Limits,
+    redis::{self as contract, Call, Keyspace, Members, Presence, Range, Stretch, Value},
+};
+use redis::{
+    AsyncConnectionConfig, Client, Cmd,
+    aio::{ConnectionManager, ConnectionManagerConfig, PubSub},
+};
+
+/// After this time without an answer the outcome of a command is unknown.
+const RESPONSE_TIME: Duration = Duration::from_secs(2);
+
+/// Redis, as this edge sees it.
+#[derive(Clone)]
+pub struct Store {
+    client: Client,
+    connection: ConnectionManager,
+    keyspace: Keyspace,
+    /// The id of this edge: whose members are whose.
+    edge: String,
+    limits: Limits,
+}
+
+/// Why Redis did not do what it was asked for.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    #[error("Redis: {0}")]
+    Redis(#[from] redis::RedisError),
+    #[error("Redis answered what was not asked for: {0}")]
+    Reply(#[from] contract::ReplyError),
+}
+
+impl Store {
+    /// Prepares a connection to `url`; it is made, and made again after a loss, when needed.
+    ///
+    /// # Errors
+    /// If the URL is not one of a Redis server.
+    pub fn new(
+        url: &str,
+        keyspace: Keyspace,
+        edge: String,
+        limits: Limits,
+    ) -> Result<Self, StoreError> {
+        let client = Client::open(url)?;
+        let config = ConnectionManagerConfig::new()
+            .set_connection_timeout(Some(RESPONSE_TIME))
+            .set_response_timeout(Some(RESPONSE_TIME))
+            .set_min_delay(Duration::from_millis(50))
+            .set_max_delay(Duration::from_secs(1));
+        let connection = ConnectionManager::new_lazy_with_config(client.clone(), config)?;
+        Ok(Self {
+            client,
+            connection,
+            keyspace,
+            edge,
+            limits,
+        })
+    }
+
+    pub fn keyspace(&self) -> &Keyspace {
+        &self.keyspace
+    }
+
+    pub fn edge(&self) -> &str {
+        &self.edge
+    }
+
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Calls a script by its digest, and by its source if Redis has forgotten it.
+    pub async fn call(&self, call: &Call) -> Result<Vec<Value>, StoreError> {
+        let evaluate = |name: &str, arguments: Vec<Vec<u8>>| {
+            let mut command = Cmd::new();
+            command.arg(name).arg(arguments);
+            command
+        };
+        match self.send(evaluate("EVALSHA", call.evalsha())).await {
+            Err(StoreError::Redis(error)) if error.code() == Some("NOSCRIPT") => {
+                self.send(evaluate("EVAL", call.eval())).await
+            }
+            answered => answered,
+        }
+    }
+
+    /// A plain command, its name first.
+    pub async fn command(&self, command: &[String]) -> Result<Vec<Value>, StoreError> {
+        let mut sent = Cmd::new();
+        sent.arg(command);
+        self.send(sent).await
+    }
+
+    /// A stretch of a room's log, at most one page.
+    pub async fn read(
+        &self,
+        room: &RoomName,
+        range: Range,
+        entries: usize,
+    ) -> Result<Stretch, StoreError> {
+        let call = contract::read(&self.keyspace, room, range, entries, self.limits.page_bytes);
+        Ok(contract::stretch(&self.call(&call).await?)?)
+    }
+
+    /// Who is in a room.
+    pub async fn members(&self, room: &RoomName) -> Result<Members, StoreError> {
+        let call = contract::presence(&self.keyspace, room, &self.edge, Presence::List);
+        Ok(contract::members(&self.call(&call).await?)?)
+    }
+
+    /// A change of presence; answers the first number of the script's reply.
+    pub async fn presence(
+        &self,
+        room: &RoomName,
+        presence: Presence<'_>,
+    ) -> Result<u64, StoreError> {
+        let call = contract::presence(&self.keyspace, room, &self.edge, presence);
+        let reply = self.call(&call).await?;
+        Ok(contract::members(&reply[..reply.len().min(1)])?.count)
+    }
+
+    /// Publishes something ephemeral to a room.
+    pub async fn publish(&self, room: &RoomName, payload: String) -> Result<(), StoreError> {
+        self.command(&["PUBLISH".into(), self.keyspace.channel(room), payload])
+            .await?;
+        Ok(())
+    }
+
+    /// A connection for subscriptions.
+    pub async fn subscriber(&self) -> Result<PubSub, StoreError> {
+        let connected = tokio::time::timeout(RESPONSE_TIME, self.client.get_async_pubsub()).await;
+        Ok(connected.map_err(|_| timed_out())??)
+    }
+
+    /// Whether Redis answers, and a sentence about it: its version.
+    pub async fn version(&self) -> Result<String, StoreError> {
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(RESPONSE_TIME))
+            .set_response_timeout(Some(RESPONSE_TIME));
+        let mut connection = self
+            .client
+            .get_multiplexed_async_connection_with_config(&config)
+            .await?;
+        let info: String = redis::cmd("INFO")
+            .arg("server")
+            .query_async(&mut connection)
+            .await?;
+        let version = info
+            .lines()
+            .find_map(|line| line.strip_prefix("redis_version:"));
+        Ok(version.unwrap_or("unknown").trim().to_owned())
+    }
+
+    async fn send(&self, command: Cmd) -> Result<Vec<Value>, StoreError> {
+        let reply = self
+            .connection
+            .clone()
+            .send_packed_command(&command)
+            .await?;
+        let mut flat = Vec::new();
+        flatten(reply, &mut flat)?;
+        Ok(flat)
+    }
+}
+
+fn timed_out() -> redis::RedisError {
+    std::io::Error::from(std::io::ErrorKind::TimedOut).into()
+}
+
+fn flatten(value: redis::Value, into: &mut Vec<Value>) -> Result<(), redis::RedisError> {
+    match value.extract_error()? {
+        redis::Value::Nil => into.push(Value::Nil),
+        redis::Value::Int(number) => into.push(Value::Integer(number)),
+        redis::Value::BulkString(bytes) => into.push(Value::Bytes(bytes)),
+        redis::Value::SimpleString(text) => into.push(Value::Bytes(text.into_bytes())),
+        redis::Value::Okay => into.push(Value::Bytes(b"OK".to_vec())),
+        redis::Value::Array(values) | redis::Value::Set(values) => {
+            for value in values {
+                flatten(value, into)?;
+            }
+        }
+        redis::Value::Map(pairs) => {
+            for (key, value) in pairs {
+                flatten(key, into)?;
+                flatten(value, into)?;
+            }
+        }
+        redis::Value::Double(number) => into.push(Value::Bytes(number.to_string().into_bytes())),
+        other => into.push(Value::Bytes(format!("{other:?}").into_bytes())),
+    }
+    Ok(())
+}
