@@ -1,0 +1,78 @@
+// Writes src/protocol/generated/ from the protocol's own tables: codes.ts from codes.json, and
+// frames.ts from schema.json. `--check` writes nothing and fails when a file is stale.
+import { readFile, writeFile, mkdir } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { compile } from "json-schema-to-typescript";
+
+const protocol = new URL("../../../edge-hub/protocol/", import.meta.url);
+const generated = new URL("../src/protocol/generated/", import.meta.url);
+const check = process.argv.includes("--check");
+
+const files = { "codes.ts": codes(await json("codes.json")) };
+if (existsSync(new URL("schema.json", protocol))) {
+  files["frames.ts"] = await frames(await json("schema.json"));
+}
+
+await mkdir(generated, { recursive: true });
+const stale = [];
+for (const [name, text] of Object.entries(files)) {
+  const file = new URL(name, generated);
+  const current = await readFile(file, "utf8").catch(() => null);
+  if (current === text) continue;
+  stale.push(name);
+  if (!check) await writeFile(file, text);
+}
+if (check && stale.length > 0) {
+  console.error(`stale in src/protocol/generated: ${stale.join(", ")}; run \`npm run codegen\``);
+  process.exit(1);
+}
+console.log(stale.length > 0 ? `wrote ${stale.join(", ")}` : "nothing to write");
+
+async function json(name) {
+  return JSON.parse(await readFile(new URL(name, protocol), "utf8"));
+}
+
+function codes({ errors, closes }) {
+  const lines = [
+    "// Generated from edge-hub/protocol/codes.json by `npm run codegen`; do not edit.",
+    "",
+    "/** What a client does after the code: give up, try again at once, or after a pause. */",
+    'export type Retry = "never" | "now" | "backoff";',
+    "",
+    "export interface ErrorCode {",
+    "  readonly sentence: string;",
+    "  readonly retry: Retry;",
+    "}",
+    "",
+    "export interface CloseCode {",
+    "  readonly name: string;",
+    "  readonly sentence: string;",
+    "  readonly retry: Retry;",
+    "}",
+    "",
+    "export const ERRORS: ReadonlyMap<string, ErrorCode> = new Map([",
+    ...errors.map(({ code, ...entry }) => row(code, entry)),
+    "] satisfies [string, ErrorCode][]);",
+    "",
+    "export const CLOSES: ReadonlyMap<number, CloseCode> = new Map([",
+    ...closes.map(({ code, ...entry }) => row(code, entry)),
+    "] satisfies [number, CloseCode][]);",
+    "",
+  ];
+  return lines.join("\n");
+}
+
+function row(code, entry) {
+  const fields = Object.entries(entry).map(([name, value]) => `${name}: ${JSON.stringify(value)}`);
+  return `  [${JSON.stringify(code)}, { ${fields.join(", ")} }],`;
+}
+
+async function frames(schema) {
+  return compile(schema, schema.title ?? "Frames", {
+    bannerComment:
+      "// Generated from edge-hub/protocol/schema.json by `npm run codegen`; do not edit.",
+    additionalProperties: false,
+    unreachableDefinitions: true,
+    style: { printWidth: 100 },
+  });
+}

@@ -1,0 +1,204 @@
+/**
+ * The wire of protocol version 1 (PROTOCOL.md): JSON text frames over a WebSocket with the
+ * subprotocol `clustertalk.v1`. Names are as on the wire, so a frame is its own JSON.
+ */
+
+export const SUBPROTOCOL = "clustertalk.v1";
+
+/** A place in a room's log: the entry's number, and the fingerprint of the log up to it. */
+export interface Position {
+  readonly seq: number;
+  /** 16 lower-case hexadecimal digits; 16 zeros before the first entry. */
+  readonly tag: string;
+}
+
+export interface User {
+  readonly id: string;
+  readonly name: string;
+}
+
+export type Action = "allow" | "flag" | "mask" | "block";
+
+export interface Moderation {
+  readonly action: Action;
+  readonly label?: string;
+  readonly policy?: string;
+}
+
+/** Another message: by its sender and id, or by its position. */
+export type Reference = { readonly user: string; readonly id: string } | Position;
+
+/** Numbers that cannot be had any more, both included. */
+export interface Lost {
+  readonly from: number;
+  readonly to: number;
+}
+
+export interface JoinRoom {
+  readonly room: string;
+  readonly since?: Position;
+}
+
+export type ClientFrame =
+  | {
+      readonly type: "hello";
+      readonly user: string;
+      readonly token: string | null;
+      readonly rooms: readonly JoinRoom[];
+      readonly ref: string;
+    }
+  | ({ readonly type: "join"; readonly ref: string } & JoinRoom)
+  | { readonly type: "leave"; readonly room: string; readonly ref: string }
+  | {
+      readonly type: "send";
+      readonly room: string;
+      readonly id: string;
+      readonly text: string;
+      readonly reply_to?: Reference;
+    }
+  | { readonly type: "typing"; readonly room: string }
+  | {
+      readonly type: "history";
+      readonly room: string;
+      readonly before?: number;
+      readonly after?: number;
+      readonly limit: number;
+      readonly ref: string;
+    }
+  | { readonly type: "ping" };
+
+export interface MessageFrame {
+  readonly type: "message";
+  readonly room: string;
+  readonly position: Position;
+  readonly prev: string;
+  readonly id: string;
+  readonly user: User;
+  readonly text: string;
+  /** Milliseconds since 1970 by the server's clock. */
+  readonly at: number;
+  readonly moderation: Moderation;
+  readonly reply_to?: Reference;
+}
+
+/** An entry without content: readers advance over it. */
+export interface SkippedFrame {
+  readonly type: "skipped";
+  readonly room: string;
+  readonly position: Position;
+  readonly prev: string;
+  /** The first number covered, where that is not the position's own. */
+  readonly from?: number;
+}
+
+/** What a room's log is made of. */
+export type Entry = MessageFrame | SkippedFrame;
+
+export interface Limits {
+  readonly text_bytes: number;
+  readonly messages_per_second: number;
+  readonly ping_ms: number;
+  readonly typing_ms?: number;
+}
+
+export interface WelcomeFrame {
+  readonly type: "welcome";
+  readonly session: string;
+  readonly user: User;
+  readonly edge: string;
+  readonly limits: Limits;
+  readonly rooms: readonly RoomSummary[];
+}
+
+export interface RoomSummary {
+  readonly room: string;
+  readonly members: number;
+}
+
+export type Reason = "trimmed" | "diverged" | "damaged";
+
+export interface JoinedFrame {
+  readonly type: "joined";
+  readonly room: string;
+  readonly position: Position;
+  readonly head: Position;
+  readonly recovered: boolean;
+  readonly reason: Reason | null;
+  readonly lost: Lost | null;
+  readonly more: boolean;
+  readonly messages: readonly Entry[];
+  readonly members_count: number;
+  readonly members: readonly User[];
+}
+
+export interface PageFrame {
+  readonly type: "page";
+  readonly room: string;
+  readonly messages: readonly Entry[];
+  readonly position: Position;
+  readonly head: Position;
+  readonly more: boolean;
+}
+
+export interface AckFrame {
+  readonly type: "ack";
+  readonly room: string;
+  readonly id: string;
+  readonly position: Position;
+  readonly action: Action;
+}
+
+export interface HistoryFrame {
+  readonly type: "history";
+  readonly room: string;
+  readonly messages: readonly Entry[];
+  readonly more: boolean;
+  readonly ref?: string;
+}
+
+export interface PresenceFrame {
+  readonly type: "presence";
+  readonly room: string;
+  readonly joined?: User;
+  readonly left?: User;
+  readonly members_count: number;
+}
+
+export interface ErrorFrame {
+  readonly type: "error";
+  readonly code: string;
+  readonly message: string;
+  readonly retry_after_ms?: number;
+  readonly ref?: string;
+  readonly room?: string;
+}
+
+export interface PongFrame {
+  readonly type: "pong";
+  readonly rooms: readonly { readonly room: string; readonly position: Position }[];
+}
+
+export type ServerFrame =
+  | WelcomeFrame
+  | JoinedFrame
+  | PageFrame
+  | MessageFrame
+  | SkippedFrame
+  | AckFrame
+  | HistoryFrame
+  | PresenceFrame
+  | ErrorFrame
+  | PongFrame
+  | { readonly type: "left"; readonly room: string }
+  | { readonly type: "typing"; readonly room: string; readonly user: User }
+  | { readonly type: "draining"; readonly after_ms: number };
+
+/** The position of a reader who has everything before this entry. */
+export function before(entry: Entry): Position {
+  return { seq: first(entry) - 1, tag: entry.prev };
+}
+
+/** The first number that an entry covers. */
+export function first(entry: Entry): number {
+  return entry.type === "skipped" ? (entry.from ?? entry.position.seq) : entry.position.seq;
+}

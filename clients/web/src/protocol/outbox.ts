@@ -1,0 +1,245 @@
+import type { RoomCursor } from "./cursor";
+import type { Entry, ErrorFrame, MessageFrame, Position, Reference } from "./frames";
+import { ERRORS } from "./generated/codes";
+
+/** How long a delivered command is kept, should a failover lose it after all. */
+export const KEPT_MS = 120_000;
+/** How many delivered commands are kept at most. */
+export const KEPT_ITEMS = 64;
+/** How often one command may be answered by `internal` before it is given up. */
+export const INTERNAL_TRIES = 3;
+/** The pause before a retry for which the server named none. */
+const PAUSE_MS = 1_000;
+
+/** A message on its way. Plain JSON, so that it can be stored as it is. */
+export type Command = Draft & Progress;
+
+export interface Draft {
+  readonly id: string;
+  readonly room: string;
+  readonly text: string;
+  readonly reply_to?: Reference;
+  /** By the client's clock. */
+  readonly created_at_ms: number;
+  /** How often it was answered by `internal`. */
+  readonly tries: number;
+  /** Who sent it, and where he stood in the room; `null` until it is sent for the first time. */
+  readonly user: string | null;
+  readonly after: Position | null;
+}
+
+/**
+ * - `waiting`: to be sent, not before `not_before_ms`; `paced` ones at half the announced rate.
+ * - `sent`: on `connection`, without an answer.
+ * - `acked`: stored at `position`, not yet delivered back.
+ * - `delivered`: delivered back; kept for a while, since a failover may lose it.
+ * - `uncertain`: sent, but whether it was stored cannot be known any more; the user decides.
+ * - `failed`: refused for good.
+ */
+export type Progress =
+  | { readonly state: "waiting"; readonly not_before_ms: number; readonly paced: boolean }
+  | { readonly state: "sent"; readonly connection: number }
+  | { readonly state: "acked"; readonly position: Position }
+  | { readonly state: "delivered"; readonly position: Position; readonly settled_at_ms: number }
+  | { readonly state: "uncertain" }
+  | { readonly state: "failed"; readonly code: string; readonly message: string };
+
+const AGAIN: Progress = { state: "waiting", not_before_ms: 0, paced: true };
+
+/** The commands of one user, in the order of their writing. A value: every change is a new one. */
+export class Outbox {
+  readonly commands: readonly Command[];
+
+  constructor(commands: readonly Command[]) {
+    this.commands = commands;
+  }
+
+  find(id: string): Command | undefined {
+    return this.commands.find((command) => command.id === id);
+  }
+
+  /** Whether something in `room` waits to be sent, so that what comes next must queue behind it. */
+  waits(room: string): boolean {
+    return this.commands.some((command) => command.room === room && command.state === "waiting");
+  }
+
+  added(command: Command): Outbox {
+    return this.find(command.id) ? this : new Outbox([...this.commands, command]);
+  }
+
+  /** `after` is where the room's cursor stands. */
+  sent(id: string, connection: number, user: string, after: Position): Outbox {
+    return this.map((command) =>
+      command.id === id ? moved({ ...command, user, after }, { state: "sent", connection }) : command,
+    );
+  }
+
+  /** `cursor` is the room's, `null` where the user left it. An acknowledgement alone never settles what is still to be passed. */
+  acked(now: number, id: string, position: Position, cursor: RoomCursor | null): Outbox {
+    const passed = cursor === null || position.seq <= cursor.position.seq;
+    const tag = cursor?.tagAt(position.seq);
+    // A number too far back to compare comes from the server's dedupe, which looked at the entry.
+    const settled = passed && (tag === undefined || tag === position.tag);
+    return this.map((command) => {
+      if (command.id !== id || command.state === "delivered") return command;
+      return settled ? delivered(now, command, position) : moved(command, { state: "acked", position });
+    });
+  }
+
+  /** A frame that the server did not take, for no fault of the command's. */
+  unsent(id: string): Outbox {
+    return this.map((command) =>
+      command.id === id && command.state === "sent" ? moved(command, AGAIN) : command,
+    );
+  }
+
+  refused(now: number, error: ErrorFrame): Outbox {
+    return this.map((command) => {
+      if (command.id !== error.ref || command.state !== "sent") return command;
+      const tries = command.tries + (error.code === "internal" ? 1 : 0);
+      if (!isTemporary(error) || tries >= INTERNAL_TRIES) {
+        const { code, message } = error;
+        return moved({ ...command, tries }, { state: "failed", code, message });
+      }
+      const not_before_ms = now + (error.retry_after_ms ?? PAUSE_MS);
+      return moved({ ...command, tries }, { state: "waiting", not_before_ms, paced: true });
+    });
+  }
+
+  /** Entries of a room's log that came by. */
+  passed(now: number, entries: readonly Entry[]): Outbox {
+    return entries.reduce(
+      (outbox: Outbox, entry) =>
+        entry.type === "message" ? outbox.returned(now, entry) : outbox.struck(entry.room, entry.position),
+      this,
+    );
+  }
+
+  /** What the log says of commands that were stored; `head` where the server told a new truth. */
+  reviewed(now: number, room: string, cursor: RoomCursor, head: Position | null): Outbox {
+    return this.map((command) => {
+      if (command.room !== room) return command;
+      if (command.state !== "acked" && command.state !== "delivered") return command;
+      const { position } = command;
+      if (head !== null && position.seq > head.seq) return moved(command, AGAIN);
+      const tag = cursor.tagAt(position.seq) ?? (head?.seq === position.seq ? head.tag : undefined);
+      if (tag === undefined) return command;
+      if (tag !== position.tag) return moved(command, AGAIN);
+      // The head may be told before the entries that lead to it.
+      const passed = position.seq <= cursor.position.seq;
+      return command.state === "acked" && passed ? delivered(now, command, position) : command;
+    });
+  }
+
+  /**
+   * A room has been read up to its head on `connection`; numbers up to `lostTo` could not be had.
+   * What was sent on an earlier connection and did not come by was not stored, unless it was lost
+   * with those numbers.
+   */
+  caughtUp(room: string, connection: number, cursor: RoomCursor, lostTo: number | null): Outbox {
+    return this.map((command) => {
+      if (command.room !== room) return command;
+      if (command.state === "sent" && command.connection !== connection) {
+        const lost = lostTo !== null && (command.after === null || command.after.seq < lostTo);
+        return moved(command, lost ? { state: "uncertain" } : AGAIN);
+      }
+      if (command.state === "acked" && lostTo !== null && command.position.seq <= lostTo) {
+        return cursor.tagAt(command.position.seq) === undefined
+          ? moved(command, { state: "uncertain" })
+          : command;
+      }
+      return command;
+    });
+  }
+
+  /**
+   * The log left the branch that was read after `fork`. What was stored above it and is not known
+   * to be in the log is sent again; should it be there, the server answers with its position.
+   */
+  forked(room: string, fork: number, cursor: RoomCursor): Outbox {
+    return this.map((command) => {
+      if (command.room !== room) return command;
+      if (command.state !== "acked" && command.state !== "delivered") return command;
+      const { seq, tag } = command.position;
+      return seq <= fork || cursor.tagAt(seq) === tag ? command : moved(command, AGAIN);
+    });
+  }
+
+  /** What another user sent must not be sent again in this one's name unasked. */
+  owned(user: string): Outbox {
+    return this.map((command) =>
+      command.state === "sent" && command.user !== user ? moved(command, { state: "uncertain" }) : command,
+    );
+  }
+
+  /** The user's wish to send a refused or uncertain command again. */
+  retried(id: string, paced: boolean): Outbox {
+    return this.map((command) =>
+      command.id === id && (command.state === "failed" || command.state === "uncertain")
+        ? moved({ ...command, tries: 0 }, { state: "waiting", not_before_ms: 0, paced })
+        : command,
+    );
+  }
+
+  discarded(id: string): Outbox {
+    return this.keep((command) => command.id !== id);
+  }
+
+  pruned(now: number): Outbox {
+    const settled = this.commands.filter((command) => command.state === "delivered");
+    const surplus = new Set(settled.slice(0, Math.max(0, settled.length - KEPT_ITEMS)));
+    return this.keep(
+      (command) =>
+        command.state !== "delivered" ||
+        (!surplus.has(command) && now - command.settled_at_ms < KEPT_MS),
+    );
+  }
+
+  private returned(now: number, message: MessageFrame): Outbox {
+    const { room, id, position, user } = message;
+    return this.map((command) => {
+      if (command.id !== id || command.room !== room || command.user !== user.id) return command;
+      if (command.state === "delivered" && command.position.tag === position.tag) return command;
+      return delivered(now, command, position);
+    });
+  }
+
+  /** A stored command whose place holds a tombstone was deleted, and is never sent again. */
+  private struck(room: string, position: Position): Outbox {
+    return this.keep(
+      (command) =>
+        command.room !== room ||
+        (command.state !== "acked" && command.state !== "delivered") ||
+        command.position.seq !== position.seq ||
+        command.position.tag !== position.tag,
+    );
+  }
+
+  private map(change: (command: Command) => Command): Outbox {
+    const commands = this.commands.map(change);
+    const same = commands.every((command, index) => command === this.commands[index]);
+    return same ? this : new Outbox(commands);
+  }
+
+  private keep(condition: (command: Command) => boolean): Outbox {
+    const commands = this.commands.filter(condition);
+    return commands.length === this.commands.length ? this : new Outbox(commands);
+  }
+}
+
+/** Whether the same frame may succeed later. */
+export function isTemporary(error: ErrorFrame): boolean {
+  const code = ERRORS.get(error.code);
+  return code === undefined ? error.retry_after_ms !== undefined : code.retry !== "never";
+}
+
+function delivered(now: number, command: Command, position: Position): Command {
+  return moved(command, { state: "delivered", position, settled_at_ms: now });
+}
+
+/** The command with another progress, and nothing left of the one it had. */
+function moved(command: Draft, progress: Progress): Command {
+  const { id, room, text, reply_to, created_at_ms, tries, user, after } = command;
+  const draft = { id, room, text, created_at_ms, tries, user, after };
+  return { ...draft, ...(reply_to === undefined ? {} : { reply_to }), ...progress };
+}

@@ -1,0 +1,105 @@
+import { describe, expect, test } from "vitest";
+import { IDLE, step } from "./connection";
+import type { Effect, Input } from "./connection/state";
+import { RoomCursor, type Link, type Verdict } from "./cursor";
+import { decode } from "./decode";
+import type { Position } from "./frames";
+
+/** The formats are in edge-hub/protocol/vectors/README.md. */
+const CURSOR = import.meta.glob<CursorVector>("../../../../edge-hub/protocol/vectors/cursor/*.json", {
+  eager: true,
+  import: "default",
+});
+const CLIENT = import.meta.glob<ClientVector>("../../../../edge-hub/protocol/vectors/client/*.json", {
+  eager: true,
+  import: "default",
+});
+
+interface CursorVector {
+  readonly name: string;
+  readonly capacity: number;
+  readonly start: Position;
+  readonly steps: readonly { readonly offer: Link; readonly expect: Verdict }[];
+}
+
+interface ClientVector {
+  readonly name: string;
+  readonly why: string;
+  readonly steps: readonly {
+    readonly at_ms: number;
+    readonly random?: number;
+    readonly input: Input;
+    readonly effects: readonly Effect[];
+    readonly phase?: string;
+  }[];
+}
+
+describe(`cursor (${String(Object.keys(CURSOR).length)} vectors)`, () => {
+  for (const [path, vector] of Object.entries(CURSOR)) {
+    test(vector.name, () => {
+      hasOnly(vector, ["name", "capacity", "start", "steps"]);
+      isNamedAs(path, vector.name);
+      let cursor = RoomCursor.at(vector.start, vector.capacity);
+      const told = vector.steps.map(({ offer, ...rest }) => {
+        hasOnly(rest, ["expect"]);
+        hasOnly(offer, ["seq", "prev", "tag", "from"]);
+        const [verdict, next] = cursor.offer(offer);
+        cursor = next;
+        return verdict;
+      });
+      expect(told).toEqual(vector.steps.map((each) => each.expect));
+    });
+  }
+});
+
+describe(`client (${String(Object.keys(CLIENT).length)} vectors)`, () => {
+  for (const [path, vector] of Object.entries(CLIENT)) {
+    test(vector.name, () => {
+      hasOnly(vector, ["name", "why", "steps"]);
+      isNamedAs(path, vector.name);
+      let state = IDLE;
+      for (const [index, { at_ms, random = 0.5, input, effects, phase, ...rest }] of vector.steps.entries()) {
+        hasOnly(rest, []);
+        hasOnly(input, INPUT_KEYS[input.type]);
+        const [next, told] = step(state, overTheWire(input), { at_ms, random });
+        expect(told, `step ${String(index)}: ${JSON.stringify(input)}`).toEqual(effects);
+        if (phase !== undefined) expect(next.phase.name, `step ${String(index)}`).toBe(phase);
+        state = next;
+      }
+    });
+  }
+});
+
+const INPUT_KEYS: Record<Input["type"], readonly string[]> = {
+  started: ["type", "user", "token", "rooms", "outbox"],
+  opened: ["type", "connection"],
+  frame: ["type", "connection", "frame"],
+  closed: ["type", "connection", "code"],
+  timer: ["type"],
+  network: ["type", "online"],
+  send: ["type", "room", "id", "text", "reply_to"],
+  retry: ["type", "id"],
+  discard: ["type", "id"],
+  join: ["type", "room"],
+  leave: ["type", "room"],
+  typing: ["type", "room"],
+  history: ["type", "room", "before"],
+  rename: ["type", "user"],
+  reconnect: ["type"],
+};
+
+/** A frame passes through the decoder, as it does in the client. */
+function overTheWire(input: Input): Input {
+  if (input.type !== "frame") return input;
+  const frame = decode(JSON.stringify(input.frame));
+  if (frame === null) throw new Error(`not a frame: ${JSON.stringify(input.frame)}`);
+  return { ...input, frame };
+}
+
+function hasOnly(value: object, keys: readonly string[]): void {
+  expect(Object.keys(value).filter((key) => !keys.includes(key))).toEqual([]);
+}
+
+function isNamedAs(path: string, name: string): void {
+  expect(path.endsWith(`/${name}.json`)).toBe(true);
+}
