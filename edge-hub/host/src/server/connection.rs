@@ -31,7 +31,7 @@ use crate::{
     socket::{self, Cause, Handler, Next},
 };
 
-/// The largest head of a request; at it the answer is 431.
+/// About the largest head of a request; beyond it the answer is 431.
 const HEAD_BYTES: usize = 32 * 1024;
 
 /// Where a connection's permit waits until a WebSocket takes it along.

@@ -401,7 +401,7 @@ async fn a_handler_that_panics_takes_only_its_own_socket_along() {
 async fn a_head_that_is_too_large_is_refused() {
     let bench = Bench::new(Options::default());
     let mut client = bench.connect().await;
-    let long = "x".repeat(40_000);
+    let long = "x".repeat(60_000);
     client
         .send(format!(
             "GET /abc HTTP/1.1\r\nHost: localhost\r\nCookie: {long}\r\n\r\n"
