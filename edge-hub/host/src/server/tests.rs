@@ -295,7 +295,7 @@ async fn connections_beyond_a_cap_are_told_so() {
 #[tokio::test]
 async fn a_connection_that_does_not_ask_is_closed() {
     let bench = Bench::new(Options {
-        header_time: Duration::from_millis(50),
+        header_time: Duration::from_millis(300),
         ..Options::default()
     });
     let mut silent = bench.connect().await;
@@ -331,11 +331,11 @@ async fn a_silent_socket_is_pinged_and_then_closed_as_idle() {
 #[tokio::test]
 async fn a_socket_that_answers_pings_lives_on() {
     let bench = Bench::new(Options {
-        ping_interval: Duration::from_millis(100),
+        ping_interval: Duration::from_millis(400),
         ..Options::default()
     });
     let mut client = bench.websocket().await;
-    for _ in 0..4 {
+    for _ in 0..3 {
         client.hear(&encode_ping(b"")).await;
         client.send(client_frame(0x8a, b"")).await;
     }
