@@ -1,1 +1,110 @@
-fn main() {}
+//! The project's own commands: `cargo xtask <command>`.
+
+mod build;
+mod component;
+mod process;
+mod project;
+mod setup;
+mod toolchain;
+mod up;
+
+use std::{ffi::OsString, process::ExitCode};
+
+use anyhow::{Result, bail};
+use lexopt::prelude::*;
+
+use project::Project;
+
+/// Each command with its one line and its whole help.
+const COMMANDS: &[(&str, &str, &str)] = &[
+    (
+        "up",
+        "Build what changed and run the edge on http://127.0.0.1:3000",
+        up::HELP,
+    ),
+    (
+        "build",
+        "Build the components, the web client and the host",
+        build::HELP,
+    ),
+    ("setup", "Install what is missing", setup::HELP),
+];
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args_os().skip(1);
+    let command = arguments.next().unwrap_or_else(|| "help".into());
+    match run(&command.to_string_lossy(), arguments.collect()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            process::fail(&format!("{error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: &str, arguments: Vec<OsString>) -> Result<()> {
+    if matches!(command, "help" | "--help" | "-h") {
+        return print_help(arguments.first());
+    }
+    let Some((name, _, help)) = COMMANDS.iter().find(|(name, ..)| *name == command) else {
+        bail!("no command `{command}`; `cargo xtask --help` lists them");
+    };
+    if matches!(
+        arguments.first().and_then(|first| first.to_str()),
+        Some("--help" | "-h")
+    ) {
+        print!("{help}");
+        return Ok(());
+    }
+    let project = Project::find()?;
+    match *name {
+        "up" => up::run(&project, arguments),
+        "build" => build::run(&project, &names(arguments)?),
+        "setup" => {
+            let tests = switches(arguments, ["tests"])?[0];
+            setup::run(&project, tests)
+        }
+        other => unreachable!("`{other}` is listed in COMMANDS and has no arm"),
+    }
+}
+
+fn print_help(command: Option<&OsString>) -> Result<()> {
+    if let Some(command) = command {
+        return run(&command.to_string_lossy(), vec!["--help".into()]);
+    }
+    println!("Usage: cargo xtask <command> [arguments]\n\nCommands:");
+    for (name, line, _) in COMMANDS {
+        println!("  {name:<8} {line}");
+    }
+    println!("\n`cargo xtask <command> --help` says more.");
+    Ok(())
+}
+
+/// Arguments of a command that takes names only.
+fn names(arguments: Vec<OsString>) -> Result<Vec<String>> {
+    let mut parser = lexopt::Parser::from_args(arguments);
+    let mut names = Vec::new();
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Value(name) => names.push(name.string()?),
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    Ok(names)
+}
+
+/// Arguments of a command that takes `--switches` only, in the order of `known`.
+fn switches<const N: usize>(arguments: Vec<OsString>, known: [&str; N]) -> Result<[bool; N]> {
+    let mut parser = lexopt::Parser::from_args(arguments);
+    let mut found = [false; N];
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Long(name) if known.contains(&name) => {
+                let index = known.iter().position(|switch| *switch == name);
+                found[index.expect("the guard found it")] = true;
+            }
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    Ok(found)
+}

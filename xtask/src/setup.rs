@@ -1,0 +1,121 @@
+//! `cargo xtask setup`: installs what is missing and is silent about what is there.
+
+pub mod packages;
+mod web_packages;
+
+use anyhow::{Context, Result, bail};
+
+use crate::{
+    process,
+    project::Project,
+    toolchain::{self, Target, Toolchain, debian, debian::Debian},
+};
+use packages::{PackageManager, System};
+
+pub const HELP: &str = "\
+Usage: cargo xtask setup [--tests]
+
+Installs what is missing; says nothing about what is there. The other commands do the same for
+what they need, so there is no need to run this first.
+
+  Rust targets    wasm32-wasip2 and wasm32-unknown-unknown, by rustup. Where rustup cannot get
+                  them, Debian 12's own Rust for WebAssembly is used, with a standard library
+                  built under target/ (about 90 s a target, once)
+  Redis           redis-server and redis-cli, or valkey's; not if REDIS_URL is set
+  npm packages    of clients/web, when its package-lock.json has changed
+
+  --tests         what only the tests need besides: Chromium
+
+System packages are installed by apt-get when run as root, or by Homebrew. Otherwise the one
+command to run is printed.
+";
+
+/// What a command needs before it can start.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    Target(Target),
+    Redis,
+    WebPackages,
+    Tests,
+}
+
+pub fn run(project: &Project, tests: bool) -> Result<()> {
+    let mut needs = vec![
+        Need::Target(Target::Wasip2),
+        Need::Target(Target::Unknown),
+        Need::Redis,
+        Need::WebPackages,
+    ];
+    if tests {
+        needs.push(Need::Tests);
+    }
+    ensure(project, &needs)?;
+    process::say("Ready", "everything needed is installed");
+    Ok(())
+}
+
+/// Installs what of `needs` is missing. With nothing missing it takes a tenth of a second.
+pub fn ensure(project: &Project, needs: &[Need]) -> Result<()> {
+    let _lock = project.lock("setup")?;
+
+    // What rustup can do comes first, since it needs no root.
+    let mut targets = missing_targets(project, needs);
+    if !targets.is_empty() && toolchain::add_by_rustup(project, &targets)? {
+        targets.clear();
+    }
+
+    // Then all system packages in one go, so that whoever has to ask an administrator asks once.
+    let system = System::detect();
+    let mut packages = packages::Missing::default();
+    if !targets.is_empty() {
+        if !system.is_debian_bookworm() {
+            bail!(
+                "the Rust targets {} are missing: install them by `rustup target add {}`",
+                names(&targets, " and "),
+                names(&targets, " "),
+            );
+        }
+        packages.add_debian(debian::PACKAGES);
+    }
+    if needs.contains(&Need::Redis) {
+        packages.add_redis();
+    }
+    if needs.contains(&Need::Tests) {
+        packages.add_chromium();
+        let by_debian =
+            |target| matches!(Toolchain::find(project, target), Some(Toolchain::Debian(_)));
+        if !targets.is_empty() || Target::ALL.into_iter().any(by_debian) {
+            packages.add_debian(&[debian::LINT_PACKAGE]);
+        }
+    }
+    if needs.contains(&Need::WebPackages) {
+        web_packages::check_node()?;
+    }
+    packages.install(project, PackageManager::find(&system))?;
+
+    for target in targets {
+        let debian = Debian::find(project).context("Debian's Rust is installed, yet not found")?;
+        if !debian.has_std(target) {
+            debian.build_std(project, target)?;
+        }
+    }
+    if needs.contains(&Need::WebPackages) {
+        web_packages::install(project)?;
+    }
+    Ok(())
+}
+
+fn missing_targets(project: &Project, needs: &[Need]) -> Vec<Target> {
+    let wanted = needs.iter().filter_map(|need| match need {
+        Need::Target(target) => Some(*target),
+        _ => None,
+    });
+    wanted
+        .filter(|target| Toolchain::find(project, *target).is_none())
+        .collect()
+}
+
+fn names(targets: &[Target], separator: &str) -> String {
+    let names: Vec<_> = targets.iter().map(|target| target.name()).collect();
+    names.join(separator)
+}
