@@ -1,4 +1,5 @@
 import { ORIGIN, RoomCursor } from "./cursor";
+import type { Position } from "./frames";
 import { type Command, Outbox } from "./outbox";
 import { closed, connect, hello, network, nextSessionDeadline, reconnect, rename, sessionTimer } from "./connection/session";
 import { received } from "./connection/receive";
@@ -97,15 +98,20 @@ function started(turn: Turn, input: Extract<Input, { type: "started" }>): void {
 
 /**
  * Where to resume a room so that what became of the commands can be seen: before the oldest that
- * was sent and not settled.
+ * was sent and not settled, else at the newest that was delivered.
  */
 function resumption(room: string, commands: readonly Command[]): RoomCursor | null {
-  const open = commands
-    .filter((command) => command.room === room)
+  const own = commands.filter((command) => command.room === room);
+  const open = own
     .filter((command) => command.state === "sent" || command.state === "acked")
     .map((command) => command.after ?? ORIGIN);
-  const oldest = open.toSorted((one, other) => one.seq - other.seq)[0];
-  return oldest === undefined ? null : RoomCursor.at(oldest);
+  const delivered = own.flatMap((command) => (command.state === "delivered" ? [command.position] : []));
+  const position = ascending(open)[0] ?? ascending(delivered).at(-1);
+  return position === undefined ? null : RoomCursor.at(position);
+}
+
+function ascending(positions: readonly Position[]): readonly Position[] {
+  return positions.toSorted((one, other) => one.seq - other.seq);
 }
 
 function isCurrent(turn: Turn, input: { readonly connection: number }): boolean {

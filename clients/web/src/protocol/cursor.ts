@@ -68,6 +68,14 @@ export class RoomCursor {
     return new RoomCursor([...kept, position].slice(-this.capacity), this.capacity);
   }
 
+  /** Also remembers positions that the log was found to hold, further back than it does. */
+  remember(positions: readonly Position[]): RoomCursor {
+    const oldest = this.passed[0]?.seq ?? 0;
+    const further = positions.filter(({ seq }) => seq < oldest);
+    const sorted = further.toSorted((one, other) => one.seq - other.seq);
+    return new RoomCursor([...sorted, ...this.passed].slice(-this.capacity), this.capacity);
+  }
+
   /** The tag passed at `seq`, as far back as remembered. */
   tagAt(seq: number): string | undefined {
     return this.passed.findLast((passed) => passed.seq === seq)?.tag;

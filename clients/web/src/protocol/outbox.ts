@@ -152,17 +152,25 @@ export class Outbox {
     });
   }
 
-  /**
-   * The log left the branch that was read after `fork`. What was stored above it and is not known
-   * to be in the log is sent again; should it be there, the server answers with its position.
-   */
-  forked(room: string, fork: number, cursor: RoomCursor): Outbox {
-    return this.map((command) => {
-      if (command.room !== room) return command;
-      if (command.state !== "acked" && command.state !== "delivered") return command;
-      const { seq, tag } = command.position;
-      return seq <= fork || cursor.tagAt(seq) === tag ? command : moved(command, AGAIN);
-    });
+  /** Where commands were stored, as far as is known. */
+  stored(room: string): readonly Position[] {
+    return this.commands.flatMap((command) =>
+      command.room === room && (command.state === "acked" || command.state === "delivered")
+        ? [command.position]
+        : [],
+    );
+  }
+
+  /** The log left the branch that was read, and `lost` is not in it. */
+  forked(room: string, lost: readonly Position[]): Outbox {
+    const tags = new Set(lost.map(({ tag }) => tag));
+    return this.map((command) =>
+      command.room === room &&
+      (command.state === "acked" || command.state === "delivered") &&
+      tags.has(command.position.tag)
+        ? moved(command, AGAIN)
+        : command,
+    );
   }
 
   /** What another user sent must not be sent again in this one's name unasked. */

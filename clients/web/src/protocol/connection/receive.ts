@@ -1,6 +1,6 @@
 import type { ErrorFrame, PongFrame, ServerFrame } from "../frames";
 import { type Command, INTERNAL_TRIES, isTemporary } from "../outbox";
-import { entry, joined, page } from "./catch_up";
+import { entry, joined, page } from "./catch-up";
 import { forkHistory, forkUnanswered } from "./fork";
 import { forget, leaveAnswered, left, rejoin } from "./rooms";
 import { acknowledged } from "./sending";
@@ -71,10 +71,12 @@ function pong(turn: Turn, frame: PongFrame): void {
   for (const { room: name, position } of frame.rooms) {
     const room = turn.room(name);
     if (room?.phase.name !== "live" || room.cursor === null) continue;
-    const tag = room.cursor.tagAt(position.seq);
-    if (tag !== undefined && tag !== position.tag) rejoin(turn, name);
-    if (position.seq > room.cursor.position.seq && room.ahead === null) {
-      turn.updateRoom(name, { ahead: { position, since: turn.at } });
+    const { seq, tag } = room.cursor.position;
+    if (position.seq > seq) {
+      if (room.ahead === null) turn.updateRoom(name, { ahead: { position, since: turn.at } });
+    } else if (position.seq < seq || position.tag !== tag) {
+      // An edge that delivered more than it has reads another log since.
+      rejoin(turn, name);
     }
   }
 }

@@ -14,6 +14,7 @@ export function wanted(): Room {
   return {
     phase: { name: "wanted", retryAt: 0 },
     cursor: null,
+    delivered: [],
     lostTo: null,
     ahead: null,
     fork: null,
@@ -47,7 +48,6 @@ export function rejoin(turn: Turn, name: string): void {
 export function startJoin(turn: Turn, name: string, ref: string): JoinRoom {
   turn.updateRoom(name, {
     phase: { name: "joining", ref, until: turn.at + ANSWER_MS },
-    lostTo: null,
     ahead: null,
   });
   const since = turn.room(name)?.cursor?.position;

@@ -1,6 +1,6 @@
 import type { WelcomeFrame } from "../frames";
 import { CLOSES, type Retry } from "../generated/codes";
-import { joinWanted, startJoin, wanted } from "./rooms";
+import { joinWanted, startJoin } from "./rooms";
 import { ANSWER_MS, type Room, type State } from "./state";
 import type { Turn } from "./turn";
 
@@ -87,8 +87,10 @@ function pauseAfter(attempt: number, random: number): number {
 
 function forgetConnection(turn: Turn): void {
   const rooms = new Map<string, Room>();
-  for (const [name, { cursor, fork, tries }] of turn.state.rooms) {
-    rooms.set(name, { ...wanted(), cursor, fork: fork === null ? null : { ...fork, ref: null }, tries });
+  for (const [name, room] of turn.state.rooms) {
+    const fork = room.fork === null ? null : { ...room.fork, ref: null };
+    const phase = { name: "wanted", retryAt: 0 } as const;
+    rooms.set(name, { ...room, phase, fork, ahead: null, older: null });
   }
   turn.update({ rooms, leaving: new Map() });
 }

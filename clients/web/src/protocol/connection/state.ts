@@ -89,8 +89,8 @@ export type ViewEvent =
       readonly entries: readonly Entry[];
       readonly more: boolean | null;
     }
-  /** What was delivered above `fork` is not in the log any more, until it is delivered again. */
-  | { readonly type: "forked"; readonly room: string; readonly fork: number }
+  /** A failover lost these entries, until the same message is delivered again. */
+  | { readonly type: "forked"; readonly room: string; readonly lost: readonly Position[] }
   | {
       readonly type: "presence";
       readonly room: string;
@@ -129,6 +129,8 @@ export type RoomPhase =
 export interface Room {
   readonly phase: RoomPhase;
   readonly cursor: RoomCursor | null;
+  /** What was delivered before the catch-up or search for a fork in progress began. */
+  readonly delivered: readonly Position[];
   /** The highest number that the catch-up in progress reported as lost. */
   readonly lostTo: number | null;
   /** A head that `pong` told and the cursor has not reached. */
@@ -141,13 +143,15 @@ export interface Room {
   readonly tries: number;
 }
 
-/** The search for the place where the log left the branch that was read. */
+/** The search for what a failover lost of that which was read. */
 export interface ForkSearch {
-  /** The positions read on the other branch, oldest first. */
-  readonly known: readonly Position[];
-  /** The highest number known to be on both. */
-  readonly shared: number | null;
-  /** The number behind which to read on. */
+  /** Positions that the log may hold or not. */
+  readonly undecided: readonly Position[];
+  /** Positions that the log holds. */
+  readonly kept: readonly Position[];
+  /** Positions that the log does not hold. */
+  readonly lost: readonly Position[];
+  /** The number behind which the log was asked for, under `ref`. */
   readonly after: number;
   readonly ref: string | null;
 }

@@ -1,6 +1,6 @@
 import { RoomCursor, link } from "../cursor";
 import { type Entry, type JoinedFrame, type PageFrame, type Position, before } from "../frames";
-import { askFork, startFork } from "./fork";
+import { askFork, learnFork, startFork } from "./fork";
 import { rejoin } from "./rooms";
 import { ANSWER_MS } from "./state";
 import type { Turn } from "./turn";
@@ -12,22 +12,22 @@ export function joined(turn: Turn, frame: JoinedFrame): void {
   if (room === undefined) return;
   const old = room.cursor;
   // What came live while a resync was under way comes again.
-  const entries = messages.filter(
-    (entry) => old?.tagAt(entry.position.seq) !== entry.position.tag,
-  );
+  const known = [...room.delivered, ...(old?.passed ?? [])];
+  const entries = messages.filter((entry) => !includes(known, entry));
   const start = messages[0] === undefined ? position : before(messages[0]);
-  const kept = recovered && old !== null ? old : RoomCursor.at(start);
-  const cursor = messages.reduce((at, entry) => at.advance(entry.position), kept).advance(position);
+  // Beyond what was read nothing tells whether it is the same branch.
+  const connected = old !== null && (recovered || start.seq <= old.position.seq);
+  const base = connected ? old.advance(start) : RoomCursor.at(start);
+  const cursor = messages.reduce((at, entry) => at.advance(entry.position), base).advance(position);
   const lostTo = lost === null ? room.lostTo : Math.max(lost.to, room.lostTo ?? 0);
-  turn.updateRoom(name, { cursor, lostTo, ahead: null, tries: 0 });
+  turn.updateRoom(name, { cursor, delivered: known, lostTo, ahead: null, tries: 0 });
 
   const { members_count, members } = frame;
   turn.deliver({ type: "joined", room: name, recovered, reason, lost, entries, members_count, members });
   passed(turn, name, entries, head);
   const elsewhere = !recovered && reason !== "trimmed" && reason !== "damaged";
-  if (elsewhere && old !== null) {
-    startFork(turn, name, old.passed, [start, ...messages.map(at)], more);
-  }
+  if (elsewhere && old !== null) startFork(turn, name, known);
+  learnFork(turn, name, start, messages, more);
   if (more) turn.updateRoom(name, { phase: { name: "paging", until: turn.at + ANSWER_MS } });
   else caughtUp(turn, name);
 }
@@ -42,7 +42,7 @@ export function page(turn: Turn, frame: PageFrame): void {
   for (const entry of messages) {
     const [verdict, next] = cursor.offer(link(entry));
     if (verdict === "fetch") break;
-    if (verdict === "deliver") entries.push(entry);
+    if (verdict === "deliver" && !includes(room.delivered, entry)) entries.push(entry);
     cursor = next;
   }
   turn.updateRoom(name, { cursor });
@@ -50,6 +50,7 @@ export function page(turn: Turn, frame: PageFrame): void {
   passed(turn, name, entries, null);
   const { seq, tag } = cursor.position;
   if (seq !== position.seq || tag !== position.tag) return rejoin(turn, name);
+  learnFork(turn, name, room.cursor.position, messages, more);
   if (more) turn.updateRoom(name, { phase: { name: "paging", until: turn.at + ANSWER_MS } });
   else caughtUp(turn, name);
 }
@@ -91,9 +92,10 @@ function caughtUp(turn: Turn, name: string): void {
   const { connection, outbox } = turn.state;
   turn.update({ outbox: outbox.caughtUp(name, connection, room.cursor, room.lostTo) });
   turn.updateRoom(name, { phase: { name: "live" }, lostTo: null });
+  if (room.fork === null) turn.updateRoom(name, { delivered: [] });
   askFork(turn, name);
 }
 
-function at(entry: Entry): Position {
-  return entry.position;
+function includes(positions: readonly Position[], { position }: Entry): boolean {
+  return positions.some(({ seq, tag }) => seq === position.seq && tag === position.tag);
 }
