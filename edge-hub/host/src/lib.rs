@@ -17,3 +17,6 @@ pub mod server;
 pub mod socket;
 pub mod store;
 pub mod websocket;
+
+#[cfg(test)]
+mod test_guests;

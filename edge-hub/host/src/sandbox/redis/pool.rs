@@ -259,12 +259,13 @@ mod tests {
         ));
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn commands_beyond_the_limits_are_refused() {
         let gate = Gate {
             limits: PoolLimits {
                 in_flight: 1,
                 waiting: 1,
+                patience: Duration::from_millis(10),
                 ..PoolLimits::default()
             },
             slots: Semaphore::new(1),
@@ -274,7 +275,7 @@ mod tests {
         let waiting = gate.enter();
         tokio::pin!(waiting);
         assert!(
-            futures_poll(waiting.as_mut()).await.is_none(),
+            poll_once(waiting.as_mut()).await.is_none(),
             "the second one waits"
         );
         assert!(gate.enter().await.is_err(), "there is no place for a third");
@@ -283,15 +284,14 @@ mod tests {
 
         let began = tokio::time::Instant::now();
         assert!(gate.enter().await.is_err(), "nobody waits for ever");
-        assert_eq!(began.elapsed(), gate.limits.patience);
+        assert!(began.elapsed() >= gate.limits.patience);
         drop(slot);
-        gate.enter()
-            .await
-            .expect("places and slots were given back");
+        let slot = gate.enter().await;
+        assert!(slot.is_ok(), "places and slots were given back");
     }
 
     /// One poll.
-    async fn futures_poll<F: Future + Unpin>(mut future: F) -> Option<F::Output> {
+    async fn poll_once<F: Future + Unpin>(mut future: F) -> Option<F::Output> {
         std::future::poll_fn(|context| {
             std::task::Poll::Ready(match std::pin::Pin::new(&mut future).poll(context) {
                 std::task::Poll::Ready(output) => Some(output),
