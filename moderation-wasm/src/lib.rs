@@ -1,1 +1,58 @@
-//! 
+//! Decides what happens to a message before anyone sees it: normalise → rules → verdict.
+//!
+//! This file only translates between the contract (`components/wit/moderation`) and [`judge`].
+
+mod hash;
+pub mod normalise;
+pub mod rules;
+pub mod verdict;
+
+mod bindings {
+    wit_bindgen::generate!({ path: "../components/wit/moderation", world: "moderation" });
+}
+
+use bindings::exports::clustertalk::moderation::moderator::{self as wit, Guest};
+use verdict::{Action, Verdict};
+
+/// Judges one text. Pure and bounded: time and memory are linear in the text.
+pub fn judge(text: &str) -> Verdict {
+    let normalised = normalise::normalise(text);
+    verdict::decide(rules::findings(&normalised.tokens))
+}
+
+/// The exported component.
+pub struct Moderator;
+
+impl Guest for Moderator {
+    fn review(message: wit::Message) -> Result<wit::Verdict, String> {
+        Ok(to_wit(judge(&message.text)))
+    }
+}
+
+fn to_wit(verdict: Verdict) -> wit::Verdict {
+    wit::Verdict {
+        action: match verdict.action {
+            Action::Allow => wit::Action::Allow,
+            Action::Flag => wit::Action::Flag,
+            Action::Mask => wit::Action::Mask,
+            Action::Block => wit::Action::Block,
+        },
+        replacement: None,
+        scores: verdict
+            .scores
+            .into_iter()
+            .map(|(label, value)| wit::Score {
+                label: label.name().to_owned(),
+                value,
+            })
+            .collect(),
+        rule: verdict.rule.map(str::to_owned),
+        model: None,
+        policy: None,
+    }
+}
+
+// Only the component exports: a native linker refuses the contract's symbol names, and a
+// platform that links this crate (Fastly) must not export them.
+#[cfg(all(target_family = "wasm", target_os = "unknown"))]
+bindings::export!(Moderator with_types_in bindings);

@@ -1,0 +1,160 @@
+//! A phrase as it is written in a rule: `you (are|re) ... a? {insult} $`.
+
+use std::collections::BTreeMap;
+
+use crate::fold::{fold, is_spaceless};
+
+/// Words that `...` may skip.
+const GAP_WORDS: usize = 4;
+/// Bounds the work at a word: see `src/rules.rs`.
+pub const LONGEST_PATTERN: usize = 16;
+/// A run of three letters in a text is read as one or two.
+const LONGEST_RUN: usize = 2;
+
+pub struct Pattern {
+    pub elements: Vec<Element>,
+    pub at_start: bool,
+    pub at_end: bool,
+}
+
+pub struct Element {
+    pub test: Test,
+    pub optional: bool,
+}
+
+pub enum Test {
+    /// One of these words or signs (`<link>`).
+    OneOf(Vec<String>),
+    Any,
+}
+
+/// What stands for a token that is no word.
+pub const LINK: &str = "<link>";
+pub const PHISHING_LINK: &str = "<phishing-link>";
+pub const NUMBER: &str = "<number>";
+
+pub type Sets = BTreeMap<String, Vec<String>>;
+
+pub fn parse(pattern: &str, sets: &Sets) -> Result<Pattern, String> {
+    let mut parts: Vec<&str> = pattern.split_whitespace().collect();
+    let at_start = parts.first() == Some(&"^");
+    if at_start {
+        parts.remove(0);
+    }
+    let at_end = parts.last() == Some(&"$");
+    if at_end {
+        parts.pop();
+    }
+
+    let mut elements = Vec::new();
+    for part in parts {
+        parse_part(part, sets, &mut elements)?;
+    }
+    match elements.first() {
+        None => return Err("a phrase needs a word".to_owned()),
+        Some(first) if first.optional => {
+            return Err("a phrase begins with something that must be there".to_owned());
+        }
+        Some(_) => {}
+    }
+    if elements.len() > LONGEST_PATTERN {
+        let length = elements.len();
+        return Err(format!(
+            "{length} words are too many: at most {LONGEST_PATTERN}"
+        ));
+    }
+    Ok(Pattern {
+        elements,
+        at_start,
+        at_end,
+    })
+}
+
+fn parse_part(part: &str, sets: &Sets, elements: &mut Vec<Element>) -> Result<(), String> {
+    if part == "..." {
+        elements.extend((0..GAP_WORDS).map(|_| Element {
+            test: Test::Any,
+            optional: true,
+        }));
+        return Ok(());
+    }
+    let (name, optional) = match part.strip_suffix('?') {
+        Some(name) => (name, true),
+        None => (part, false),
+    };
+    let tests = parse_choice(name, sets)?;
+    elements.extend(tests.into_iter().map(|test| Element { test, optional }));
+    Ok(())
+}
+
+/// `word`, `{set}`, `(word|{set}|<link>)`, or a phrase of a script without spaces.
+fn parse_choice(name: &str, sets: &Sets) -> Result<Vec<Test>, String> {
+    if let Some(choice) = name
+        .strip_prefix('(')
+        .and_then(|rest| rest.strip_suffix(')'))
+    {
+        let mut words = Vec::new();
+        for word in choice.split('|') {
+            words.extend(parse_word(word, sets)?);
+        }
+        return Ok(vec![Test::OneOf(words)]);
+    }
+    if name.chars().any(is_spaceless) {
+        let characters = name.chars().map(|c| parse_word(&c.to_string(), sets));
+        return characters.map(|word| Ok(Test::OneOf(word?))).collect();
+    }
+    Ok(vec![Test::OneOf(parse_word(name, sets)?)])
+}
+
+fn parse_word(word: &str, sets: &Sets) -> Result<Vec<String>, String> {
+    if let Some(set) = word
+        .strip_prefix('{')
+        .and_then(|rest| rest.strip_suffix('}'))
+    {
+        let words = sets.get(set).cloned();
+        return words.ok_or_else(|| format!("there is no set `{set}` in [sets] of this file"));
+    }
+    check_word(word)?;
+    Ok(vec![word.to_owned()])
+}
+
+/// A word must be written as the normaliser would leave it, or it would never be found.
+pub fn check_word(word: &str) -> Result<(), String> {
+    if [LINK, PHISHING_LINK, NUMBER].contains(&word) {
+        return Ok(());
+    }
+    let folded = fold(word);
+    let is_letter =
+        |c: char| c.is_alphanumeric() || unicode_normalization::char::is_combining_mark(c);
+    if word.is_empty() {
+        return Err("a word is empty".to_owned());
+    }
+    if let Some(sign) = folded.chars().find(|&c| !is_letter(c)) {
+        return Err(format!(
+            "`{word}` has `{sign}`: a phrase is letters and digits, `don't` is `dont`, `anti-spam` is `anti spam`"
+        ));
+    }
+    if folded != word {
+        return Err(format!("`{word}` is found as `{folded}`: write it so"));
+    }
+    if word.chars().count() > 1 && word.chars().any(is_spaceless) {
+        return Err(format!(
+            "`{word}` is several words: its script has no spaces, so a choice cannot hold it"
+        ));
+    }
+    let letters: Vec<char> = word.chars().collect();
+    let is_run = |run: &&[char]| run.len() > LONGEST_RUN && run[0].is_alphabetic();
+    if letters.chunk_by(|a, b| a == b).any(|run| is_run(&run)) {
+        return Err(format!(
+            "`{word}` repeats a letter three times: write it twice or once"
+        ));
+    }
+    if letters.len() > 1
+        && letters
+            .iter()
+            .all(|&letter| letter == letters[0] && letter.is_alphabetic())
+    {
+        return Err(format!("`{word}` is one letter: write it once"));
+    }
+    Ok(())
+}
