@@ -497,6 +497,15 @@ pub fn count_room(keyspace: &Keyspace, room: &RoomName, members: u64) -> Call {
     )
 }
 
+/// Takes a room off the list: nobody is there, and its log is empty.
+pub fn close_room(keyspace: &Keyspace, room: &RoomName) -> Call {
+    Call::new(
+        &ROOM,
+        vec![keyspace.rooms()],
+        vec!["close".into(), room.to_string(), "0".into(), "0".into()],
+    )
+}
+
 /// Whether the room is in the list now.
 pub fn opened(reply: &[Value]) -> Result<bool, ReplyError> {
     match reply.first().and_then(Value::text) {

@@ -156,14 +156,29 @@ impl<'a> Performer<'a> {
         let reply = self.call(&redis::presence(keyspace, room, &self.edge, change))?;
         let count = read(redis::members(&reply))?.count;
         // The list of rooms shows this count; it lies in another slot, and may be a moment old.
-        self.call(&redis::count_room(keyspace, room, count))?;
+        let list = if count == 0 && self.is_forgettable(room)? {
+            redis::close_room(keyspace, room)
+        } else {
+            redis::count_room(keyspace, room, count)
+        };
+        self.call(&list)?;
         Ok(count)
+    }
+
+    /// A room that somebody made up and nobody spoke in must not take a place in the list for ever.
+    fn is_forgettable(&self, room: &RoomName) -> Result<bool, NoAnswer> {
+        if self.settings.hub.default_rooms.contains(room) {
+            return Ok(false);
+        }
+        let log = self.settings.keyspace.log(room);
+        let exists = self.command(&["EXISTS".to_owned(), log])?;
+        Ok(exists == [Value::Integer(0)])
     }
 
     /// Calls a script by its digest, and by its source if Redis has forgotten it.
     pub fn call(&self, call: &Call) -> Result<Vec<Value>, NoAnswer> {
         match self.execute("EVALSHA", call.evalsha()) {
-            Err(Error::Other(message)) if message.contains("NOSCRIPT") => {
+            Err(Error::Other(message)) if is_unknown_script(&message) => {
                 self.execute("EVAL", call.eval()).map_err(|_| NoAnswer)
             }
             other => other.map_err(|_| NoAnswer),
@@ -216,9 +231,19 @@ impl<'a> Performer<'a> {
         let connection = self.redis.get().ok_or(Error::InvalidAddress)?;
         let parameters: Vec<RedisParameter> =
             arguments.into_iter().map(RedisParameter::Binary).collect();
-        let reply = connection.execute(command, &parameters)?;
+        let reply = connection
+            .execute(command, &parameters)
+            .inspect_err(|error| match error {
+                Error::Other(message) if is_unknown_script(message) => {}
+                error => eprintln!("Redis did not do {command}: {error}"),
+            })?;
         Ok(reply.into_iter().map(value).collect())
     }
+}
+
+/// Hosts hand on the server's words in their own; what they share is Redis's sentence.
+fn is_unknown_script(message: &str) -> bool {
+    message.contains("NOSCRIPT") || message.contains("No matching script")
 }
 
 fn value(result: RedisResult) -> Value {

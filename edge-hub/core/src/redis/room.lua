@@ -1,7 +1,9 @@
 -- The list of rooms: a zset from room to its members now, bounded.
 --
 -- KEYS: 1 rooms
--- ARGV: 1 operation: "open" (add the room if there is place), "count" (set its members)
+-- ARGV: 1 operation: "open" (add the room if there is place), "count" (set its members, even if
+--                    it is not in the list: a default room needs no place),
+--                    "close" (nobody is there and nothing was ever said)
 --       2 room, 3 members, 4 most rooms
 --
 -- Reply: {"ok"} or {"full"}
@@ -12,7 +14,9 @@ if operation == 'open' then
     if redis.call('ZCARD', rooms) >= tonumber(ARGV[4]) then return {'full'} end
     redis.call('ZADD', rooms, 0, room)
   end
+elseif operation == 'count' then
+  redis.call('ZADD', rooms, ARGV[3], room)
 else
-  redis.call('ZADD', rooms, 'XX', ARGV[3], room)
+  redis.call('ZREM', rooms, room)
 end
 return {'ok'}

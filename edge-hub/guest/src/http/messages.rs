@@ -196,7 +196,11 @@ pub async fn post(
     for effect in effects {
         match effect {
             ForHost::Send(ServerFrame::Error(error)) => return Err((*error).into()),
-            ForHost::Send(ack @ ServerFrame::Ack { .. }) => return Ok(Answer::json(201, &ack)),
+            ForHost::Send(ack @ ServerFrame::Ack { .. }) => {
+                // A room that no socket follows has no host to do this.
+                super::stats::bring_overall_up(performer, settings, room, super::now());
+                return Ok(Answer::json(201, &ack));
+            }
             _ => {}
         }
     }

@@ -3,7 +3,10 @@
 use super::answer::{Answer, Problem};
 use crate::perform::Performer;
 use crate::settings::Settings;
-use clustertalk_core::statistics::{Scope, commands, figures};
+use clustertalk_core::event::NoAnswer;
+use clustertalk_core::ids::RoomName;
+use clustertalk_core::redis::Value as Reply;
+use clustertalk_core::statistics::{Scope, bring_up, commands, figures, room_commands};
 use clustertalk_core::time::Timestamp;
 use serde_json::{Value, json};
 
@@ -13,14 +16,7 @@ pub fn stats(
     scope: Scope<'_>,
     now: Timestamp,
 ) -> Result<Answer, Problem> {
-    let [counters, users, top, minutes, minutes_before] = commands(&settings.keyspace, scope, now);
-    let replies = [
-        performer.command(&counters)?,
-        performer.command(&users)?,
-        performer.command(&top)?,
-        performer.command(&minutes)?,
-        performer.command(&minutes_before)?,
-    ];
+    let replies = replies(performer, &commands(&settings.keyspace, scope, now))?;
     let mut body = json!(figures(&replies, now));
     match scope {
         Scope::Room(room) => body["room"] = json!(room),
@@ -34,4 +30,30 @@ pub fn stats(
         }
     }
     Ok(Answer::json(200, &body))
+}
+
+/// Brings the overall figures up to date with a room's. If it fails, the next message does it.
+pub fn bring_overall_up(
+    performer: &Performer<'_>,
+    settings: &Settings,
+    room: &RoomName,
+    now: Timestamp,
+) {
+    if let Ok(replies) = replies(performer, &room_commands(&settings.keyspace, room, now)) {
+        let _ = performer.call(&bring_up(&settings.keyspace, room, now, &replies));
+    }
+}
+
+fn replies(
+    performer: &Performer<'_>,
+    commands: &[Vec<String>; 5],
+) -> Result<[Vec<Reply>; 5], NoAnswer> {
+    let [a, b, c, d, e] = commands;
+    Ok([
+        performer.command(a)?,
+        performer.command(b)?,
+        performer.command(c)?,
+        performer.command(d)?,
+        performer.command(e)?,
+    ])
 }
