@@ -131,8 +131,6 @@ fn build_guest(project: &Project, guest: &Guest) -> Result<()> {
     // nobody loads.
     let mut command = toolchain.cargo(project, guest.target, "rustc")?;
     command.args([
-        "--quiet",
-        "--locked",
         "--package",
         guest.package,
         "--lib",
@@ -169,13 +167,7 @@ fn build_guest(project: &Project, guest: &Guest) -> Result<()> {
 fn build_host(project: &Project) -> Result<()> {
     process::run(
         Command::new(cargo())
-            .args([
-                "build",
-                "--locked",
-                "--package",
-                "clustertalk-host",
-                "--target-dir",
-            ])
+            .args(["build", "--package", "clustertalk-host", "--target-dir"])
             .arg(project.target())
             .current_dir(&project.root),
     )?;

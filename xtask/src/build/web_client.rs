@@ -7,7 +7,7 @@ use std::{
     process::Command,
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Result, bail};
 
 use crate::{process::LongStep, project::Project};
 
@@ -20,9 +20,9 @@ pub fn build(project: &Project) -> Result<()> {
     let mut hasher = DefaultHasher::new();
     hash_folder(&client, &mut hasher)?;
     let sources = hasher.finish().to_string();
-    // Inside of what it describes, so that it is gone when that is deleted.
-    let note = client.join("dist/.built-from");
-    if fs::read_to_string(&note).is_ok_and(|old| old == sources) {
+    let note = project.state("web-client.built-from")?;
+    let built = client.join("dist/index.html");
+    if built.is_file() && fs::read_to_string(&note).is_ok_and(|old| old == sources) {
         return Ok(());
     }
     LongStep {
@@ -36,7 +36,11 @@ pub fn build(project: &Project) -> Result<()> {
             .args(["run", "build"])
             .current_dir(&client),
     )?;
-    fs::write(&note, sources).context("`npm run build` left no clients/web/dist")
+    if !built.is_file() {
+        bail!("`npm run build` left no {}", built.display());
+    }
+    fs::write(&note, sources)?;
+    Ok(())
 }
 
 /// Names, sizes and times of all files: a deleted or renamed file counts, too.
