@@ -8,10 +8,8 @@ fn main() {
         let path = format!("src/redis/{name}.lua");
         println!("cargo::rerun-if-changed={path}");
         let source = std::fs::read(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
-        println!(
-            "cargo::rustc-env=SHA1_OF_{}={:x}",
-            name.to_uppercase(),
-            Sha1::digest(source)
-        );
+        let digest = Sha1::digest(source);
+        let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        println!("cargo::rustc-env=SHA1_OF_{}={digest}", name.to_uppercase());
     }
 }
