@@ -35,6 +35,6 @@ mod component {
         for (name, value) in answer.headers {
             response.header(name, value);
         }
-        response.body(answer.body).build()
+        response.body(answer.body.to_vec()).build()
     }
 }
