@@ -1,0 +1,69 @@
+import type { KeyboardEvent, RefObject, SyntheticEvent } from "react";
+import { Icon } from "../../theme/icon";
+import "./messages.css";
+
+interface Props {
+  readonly room: string;
+  readonly input: RefObject<HTMLTextAreaElement | null>;
+  /** The most bytes of UTF-8 in one message. */
+  readonly limit: number;
+  readonly live: boolean;
+  readonly text: string;
+  readonly onText: (text: string) => void;
+  readonly onSend: (text: string) => void;
+  readonly onTyping: () => void;
+}
+
+const ENCODER = new TextEncoder();
+/** The part of the limit above which it is shown. */
+const NEAR = 0.8;
+
+export function Composer({ room, input, limit, live, text, onText, onSend, onTyping }: Props) {
+  const bytes = ENCODER.encode(text).length;
+  const sendable = text.trim() !== "" && bytes <= limit;
+
+  function submit(event: SyntheticEvent): void {
+    event.preventDefault();
+    if (!sendable) return;
+    onSend(text.trim());
+    onText("");
+  }
+
+  function pressed(event: KeyboardEvent): void {
+    // While an input method composes a character, Enter belongs to it.
+    if (event.key !== "Enter" || event.shiftKey || event.nativeEvent.isComposing) return;
+    submit(event);
+  }
+
+  return (
+    <form className="composer" onSubmit={submit}>
+      <div className="composer-box" data-over={bytes > limit}>
+        <div className="composer-grow" data-text={text}>
+          <textarea
+            ref={input}
+            className="composer-input"
+            rows={1}
+            value={text}
+            onChange={(event) => {
+              onText(event.target.value);
+              if (event.target.value.trim() !== "") onTyping();
+            }}
+            onKeyDown={pressed}
+            placeholder={live ? `Message #${room}` : `Message #${room} (sent when the connection is back)`}
+            aria-label={`Message ${room}`}
+            aria-invalid={bytes > limit}
+            enterKeyHint="send"
+          />
+        </div>
+        {bytes > limit * NEAR && (
+          <span className="composer-count" role="status">
+            {bytes > limit ? `${bytes - limit} bytes too long` : `${limit - bytes} bytes left`}
+          </span>
+        )}
+        <button type="submit" className="composer-send" disabled={!sendable} aria-label="Send">
+          <Icon name="send" />
+        </button>
+      </div>
+    </form>
+  );
+}

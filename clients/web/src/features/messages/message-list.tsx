@@ -1,0 +1,127 @@
+import { useMemo, useState } from "react";
+import { dayOf, now } from "../../lib/clock";
+import type { Command } from "../../protocol/outbox";
+import type { Timeline } from "../../protocol/timeline";
+import { Icon } from "../../theme/icon";
+import { LoadRow } from "./load-row";
+import { MessageRow, PendingRow } from "./message-row";
+import { type Row, rowsOf } from "./rows";
+import { useAnchoredScroll } from "./use-anchored-scroll";
+import "./messages.css";
+
+interface Props {
+  readonly room: string;
+  readonly timeline: Timeline;
+  /** The room's part of the outbox. */
+  readonly commands: readonly Command[];
+  readonly self: string | null;
+  readonly loading: boolean;
+  /** Whether the room has been read up to its end. */
+  readonly ready: boolean;
+  readonly onOlder: (before: number) => void;
+  readonly onRetry: (id: string) => void;
+  readonly onDiscard: (id: string) => void;
+}
+
+/** The messages of one room: give it the room as its key. */
+export function MessageList({
+  room,
+  timeline,
+  commands,
+  self,
+  loading,
+  ready,
+  onOlder,
+  onRetry,
+  onDiscard,
+}: Props) {
+  const rows = useMemo(
+    () => rowsOf(timeline, commands.filter((command) => command.state !== "delivered"), self),
+    [timeline, commands, self],
+  );
+  const { scroller, atEnd, toEnd } = useAnchoredScroll(rows);
+  const fresh = useFresh(rows.at(-1)?.key ?? "", atEnd);
+
+  function show(row: Row) {
+    switch (row.type) {
+      case "day":
+        return <p className="day">{dayOf(row.at, now())}</p>;
+      case "gone":
+        return <p className="gone">{goneText(row)}</p>;
+      case "gap":
+        return <LoadRow before={row.before} busy={loading || !ready} onLoad={onOlder} />;
+      case "message": {
+        const { message, opens, lost } = row;
+        return <MessageRow message={message} own={message.user.id === self} opens={opens} lost={lost} />;
+      }
+      case "pending": {
+        const { command, opens } = row;
+        return (
+          <PendingRow
+            command={command}
+            name={command.user ?? self ?? "you"}
+            opens={opens}
+            onRetry={onRetry}
+            onDiscard={onDiscard}
+          />
+        );
+      }
+    }
+  }
+
+  return (
+    <div className="messages">
+      <div
+        ref={scroller}
+        className="messages-scroll"
+        role="log"
+        aria-label={`Messages in ${room}`}
+        aria-busy={!ready || loading}
+        tabIndex={0}
+      >
+        {rows.length === 0 && <Empty room={room} ready={ready} />}
+        {rows.map((row) => (
+          <div key={row.key} data-key={row.key} className="row">
+            {show(row)}
+          </div>
+        ))}
+      </div>
+      {!atEnd && (
+        <button type="button" className="to-end" data-fresh={fresh} onClick={toEnd}>
+          <Icon name="down" />
+          {fresh ? "New messages" : "Latest"}
+        </button>
+      )}
+    </div>
+  );
+}
+
+function Empty({ room, ready }: { readonly room: string; readonly ready: boolean }) {
+  return (
+    <div className="empty">
+      <p className="empty-mark" aria-hidden="true">
+        #
+      </p>
+      <p>{ready ? `Nobody has said anything in #${room} yet.` : "Opening the room…"}</p>
+    </div>
+  );
+}
+
+/** Whether something came below while the reader was further up. */
+function useFresh(last: string, atEnd: boolean): boolean {
+  const [seen, setSeen] = useState(last);
+  if (atEnd && seen !== last) setSeen(last);
+  return !atEnd && seen !== last;
+}
+
+function goneText({ lost: { from, to }, reason }: Extract<Row, { type: "gone" }>): string {
+  const what = from === to ? `Message ${from}` : `Messages ${from}–${to}`;
+  const verb = from === to ? "is" : "are";
+  switch (reason) {
+    case "trimmed":
+      return `${what} ${verb} no longer kept`;
+    case "damaged":
+    case "diverged":
+      return `${what} ${verb} missing from the server's log`;
+  }
+}
