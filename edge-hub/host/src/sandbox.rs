@@ -285,6 +285,7 @@ impl Guest {
         let state = State::new(Arc::clone(&self.context), Guard::of(&self.caps));
         let mut store = guarded_store(&runtime.engine, state);
         let _running = runtime.running();
+        let _call = self.source.metrics.begin();
         let call = async {
             let instance = socket.instantiate_async(&mut store).await?;
             self.source.metrics.instantiated();

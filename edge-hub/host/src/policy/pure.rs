@@ -129,6 +129,7 @@ where
     async fn run(&self, build: &Build<Prepared<I, O>>, input: I) -> Result<O, CallError> {
         let prepared = &build.prepared;
         let _running = self.runtime.running();
+        let _call = self.source.metrics.begin();
         let idle = match self.reuse {
             0 => None,
             _ => prepared.idle().pop(),

@@ -95,6 +95,7 @@ impl Sandbox {
             let _slot = slot;
             let _running = sandbox.0.runtime.running();
             let metrics = &sandbox.guest(&name)?.source.metrics;
+            let _call = metrics.begin();
             let call = async {
                 let instance = proxy.instantiate_async(&mut store).await?;
                 metrics.instantiated();

@@ -16,6 +16,7 @@ pub const CALL_TIME_BOUNDS: [f64; 14] = [
 /// Live counters.
 #[derive(Default)]
 pub(crate) struct Metrics {
+    running: AtomicU64,
     instantiations: AtomicU64,
     swaps: AtomicU64,
     traps: AtomicU64,
@@ -35,6 +36,8 @@ pub struct ComponentMetrics {
     pub component: String,
     /// Which build is running.
     pub digest: Digest,
+    /// Calls under way, responses that stream included.
+    pub running: u64,
     /// Instances made.
     pub instantiations: u64,
     /// Builds switched to while running.
@@ -58,7 +61,21 @@ pub struct ComponentMetrics {
     pub call_time_sum: Duration,
 }
 
+/// A call under way.
+pub(crate) struct Call<'a>(&'a Metrics);
+
+impl Drop for Call<'_> {
+    fn drop(&mut self) {
+        self.0.running.fetch_sub(1, Relaxed);
+    }
+}
+
 impl Metrics {
+    pub fn begin(&self) -> Call<'_> {
+        self.running.fetch_add(1, Relaxed);
+        Call(self)
+    }
+
     pub fn instantiated(&self) {
         self.instantiations.fetch_add(1, Relaxed);
     }
@@ -102,6 +119,7 @@ impl Metrics {
         ComponentMetrics {
             component: component.to_owned(),
             digest,
+            running: self.running.load(Relaxed),
             instantiations: self.instantiations.load(Relaxed),
             swaps: self.swaps.load(Relaxed),
             traps: self.traps.load(Relaxed),
