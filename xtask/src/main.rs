@@ -1,10 +1,14 @@
 //! The project's own commands: `cargo xtask <command>`.
 
 mod build;
+mod codegen;
 mod component;
+mod dev;
 mod process;
 mod project;
 mod setup;
+mod test;
+mod tidy;
 mod toolchain;
 mod up;
 
@@ -23,10 +27,22 @@ const COMMANDS: &[(&str, &str, &str)] = &[
         up::HELP,
     ),
     (
+        "dev",
+        "The same with Vite in front, which reloads the web client",
+        dev::HELP,
+    ),
+    (
         "build",
         "Build the components, the web client and the host",
         build::HELP,
     ),
+    (
+        "test",
+        "Run all tests and checks, or some groups",
+        test::HELP,
+    ),
+    ("tidy", "Check the project's invariants", tidy::HELP),
+    ("codegen", "Write the generated files", codegen::HELP),
     ("setup", "Install what is missing", setup::HELP),
 ];
 
@@ -59,9 +75,19 @@ fn run(command: &str, arguments: Vec<OsString>) -> Result<()> {
     let project = Project::find()?;
     match *name {
         "up" => up::run(&project, arguments),
+        "dev" => dev::run(&project, arguments),
         "build" => build::run(&project, &names(arguments)?),
+        "test" => test::run(&project, &names(arguments)?),
+        "tidy" => {
+            let [] = switches(arguments, [])?;
+            tidy::run(&project)
+        }
+        "codegen" => {
+            let [check] = switches(arguments, ["check"])?;
+            codegen::run(&project, check)
+        }
         "setup" => {
-            let tests = switches(arguments, ["tests"])?[0];
+            let [tests] = switches(arguments, ["tests"])?;
             setup::run(&project, tests)
         }
         other => unreachable!("`{other}` is listed in COMMANDS and has no arm"),

@@ -91,7 +91,7 @@ pub fn ensure(project: &Project, needs: &[Need]) -> Result<()> {
     if needs.contains(&Need::WebPackages) {
         web_packages::check_node()?;
     }
-    packages.install(project, PackageManager::find(&system))?;
+    packages.install(project, PackageManager::find())?;
 
     for target in targets {
         let debian = Debian::find(project).context("Debian's Rust is installed, yet not found")?;

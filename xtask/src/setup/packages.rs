@@ -40,12 +40,10 @@ pub enum PackageManager {
 }
 
 impl PackageManager {
-    pub fn find(system: &System) -> Option<Self> {
-        if find_program("apt-get").is_some() && Path::new("/etc/debian_version").exists() {
-            // Ubuntu's `chromium` and the like still come by this name.
+    pub fn find() -> Option<Self> {
+        if find_program("apt-get").is_some() {
             return Some(Self::Apt);
         }
-        let _ = system;
         find_program("brew").map(|_| Self::Homebrew)
     }
 }

@@ -1,0 +1,266 @@
+//! `cargo xtask test`: everything that must hold, in groups.
+
+mod deny;
+mod report;
+
+use std::{path::Path, process::Command, time::Instant};
+
+use anyhow::{Context, Result, bail};
+
+use crate::{
+    build::{self, GUESTS},
+    codegen, process,
+    project::Project,
+    setup::{self, Need},
+    tidy,
+    toolchain::{Target, Toolchain, cargo},
+};
+use report::{Counts, Row};
+
+pub const HELP: &str = "\
+Usage: cargo xtask test [GROUP]...
+
+Installs what is missing, builds, and runs the given groups, or all of them. Ends with a table
+and, alone on the last line, `N passed, N failed`.
+
+  format      cargo fmt --check
+  lint        clippy, warnings are errors
+  lint-guests the same for the components, on their targets
+  rust        cargo test
+  tidy        the project's own invariants (see `cargo xtask tidy --help`)
+  codegen     generated files are fresh
+  deny        licences, sources and bans of all crates
+  web-lint    eslint
+  web-types   tsc
+  web         vitest
+  browser     the built edge with two pages in Chromium
+";
+
+/// One group of tests.
+struct Group {
+    name: &'static str,
+    needs: &'static [Need],
+    /// Parts to build first; `None` builds nothing.
+    parts: Option<&'static [&'static str]>,
+    run: fn(&Project) -> Result<Counts>,
+}
+
+const TARGETS: &[Need] = &[Need::Target(Target::Wasip2), Need::Target(Target::Unknown)];
+const ALL_PARTS: Option<&[&str]> = Some(&[]);
+
+/// In the order in which they run: what fails fastest first.
+const GROUPS: &[Group] = &[
+    Group {
+        name: "format",
+        needs: &[],
+        parts: None,
+        run: format,
+    },
+    Group {
+        name: "web-lint",
+        needs: &[Need::WebPackages],
+        parts: None,
+        run: |project| npm(project, &["run", "lint"]),
+    },
+    Group {
+        name: "web-types",
+        needs: &[Need::WebPackages],
+        parts: None,
+        run: |project| npm(project, &["run", "typecheck"]),
+    },
+    Group {
+        name: "web",
+        needs: &[Need::WebPackages],
+        parts: None,
+        run: |project| npm(project, &["test"]),
+    },
+    Group {
+        name: "codegen",
+        needs: &[Need::WebPackages],
+        parts: None,
+        run: |project| one(codegen::run(project, true)),
+    },
+    Group {
+        name: "tidy",
+        needs: &[],
+        parts: Some(&["moderation", "analytics"]),
+        run: |project| one(tidy::run(project)),
+    },
+    Group {
+        name: "rust",
+        needs: &[Need::Redis],
+        parts: ALL_PARTS,
+        run: rust,
+    },
+    Group {
+        name: "browser",
+        needs: &[Need::Redis, Need::Tests, Need::WebPackages],
+        parts: ALL_PARTS,
+        run: |project| npm(project, &["run", "test:browser"]),
+    },
+    Group {
+        name: "lint",
+        needs: &[],
+        parts: None,
+        run: lint,
+    },
+    Group {
+        name: "lint-guests",
+        needs: TARGETS,
+        parts: Some(&["web"]),
+        run: lint_guests,
+    },
+    Group {
+        name: "deny",
+        needs: &[],
+        parts: None,
+        run: |project| one(deny::run(project)),
+    },
+];
+
+/// Runs the named groups; all of them if none is named. Fails if a group fails.
+pub fn run(project: &Project, names: &[String]) -> Result<()> {
+    let groups = groups(names)?;
+    // All at once, before anything runs: whoever has to ask an administrator asks once.
+    let mut needs: Vec<Need> = Vec::new();
+    for need in groups.iter().flat_map(|group| group.needs) {
+        if !needs.contains(need) {
+            needs.push(*need);
+        }
+    }
+    setup::ensure(project, &needs)?;
+
+    let mut rows = Vec::new();
+    for group in groups {
+        process::say("Testing", group.name);
+        let start = Instant::now();
+        let result = build_parts(project, group).and_then(|()| (group.run)(project));
+        let row = Row::new(group.name, start.elapsed(), result);
+        process::say(
+            if row.counts.failed == 0 {
+                "Passed"
+            } else {
+                "Failed"
+            },
+            &row.summary(),
+        );
+        rows.push(row);
+    }
+    report::print(&rows);
+    let failed: Vec<_> = rows
+        .iter()
+        .filter(|row| row.counts.failed > 0)
+        .map(|row| row.name)
+        .collect();
+    if !failed.is_empty() {
+        bail!(
+            "failed: {}; one group alone: `cargo xtask test {}`",
+            failed.join(", "),
+            failed[0]
+        );
+    }
+    Ok(())
+}
+
+fn groups(names: &[String]) -> Result<Vec<&'static Group>> {
+    if names.is_empty() {
+        return Ok(GROUPS.iter().collect());
+    }
+    let find = |name: &String| GROUPS.iter().find(|group| group.name == name);
+    names
+        .iter()
+        .map(|name| {
+            find(name)
+                .with_context(|| format!("no group `{name}`; `cargo xtask test --help` lists them"))
+        })
+        .collect()
+}
+
+fn build_parts(project: &Project, group: &Group) -> Result<()> {
+    let Some(parts) = group.parts else {
+        return Ok(());
+    };
+    let names: Vec<_> = parts.iter().map(|name| (*name).to_owned()).collect();
+    build::run(project, &names)
+}
+
+fn format(project: &Project) -> Result<Counts> {
+    one(process::run(
+        Command::new(cargo())
+            .args(["fmt", "--all", "--check"])
+            .current_dir(&project.root),
+    ))
+}
+
+fn rust(project: &Project) -> Result<Counts> {
+    report::count(
+        Command::new(cargo())
+            .args(["test", "--no-fail-fast", "--target-dir"])
+            .arg(project.target())
+            .current_dir(&project.root),
+    )
+}
+
+fn lint(project: &Project) -> Result<Counts> {
+    one(process::run(
+        Command::new(cargo())
+            .args(["clippy", "--all-targets", "--target-dir"])
+            .arg(project.target())
+            .args(["--", "--deny", "warnings"])
+            .current_dir(&project.root),
+    ))
+}
+
+/// What only the wasm targets compile: the exports.
+fn lint_guests(project: &Project) -> Result<Counts> {
+    for target in Target::ALL {
+        let toolchain = Toolchain::find(project, target)
+            .with_context(|| format!("no compiler for {}", target.name()))?;
+        let mut command = toolchain.cargo(project, target, "clippy")?;
+        for guest in GUESTS.iter().filter(|guest| guest.target == target) {
+            command.args(["--package", guest.package]);
+        }
+        process::run(command.args(["--", "--deny", "warnings"]))?;
+    }
+    Ok(Counts::ONE_PASSED)
+}
+
+fn npm(project: &Project, arguments: &[&str]) -> Result<Counts> {
+    let client = project.web_client();
+    // The test runners draw for a terminal otherwise, in a form that cannot be counted.
+    report::count(npm_command(&client, arguments).env("NO_COLOR", "1"))
+}
+
+fn npm_command(client: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new("npm");
+    command.args(arguments).current_dir(client);
+    command
+}
+
+/// A check that either holds or does not.
+fn one(result: Result<()>) -> Result<Counts> {
+    result.map(|()| Counts::ONE_PASSED)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_group_is_listed_in_the_help() {
+        for group in GROUPS {
+            assert!(
+                HELP.contains(&format!("\n  {} ", group.name)),
+                "{}",
+                group.name
+            );
+            assert_eq!(
+                groups(&[group.name.to_owned()])
+                    .expect("it has a name")
+                    .len(),
+                1
+            );
+        }
+        assert!(groups(&["rusty".to_owned()]).is_err());
+    }
+}
