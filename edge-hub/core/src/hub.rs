@@ -146,6 +146,10 @@ impl<'s> Hub<'s> {
     }
 
     fn frame(&mut self, now: Timestamp, text: &str) {
+        if let Session::Closing = self.session {
+            // On its way before the client saw the close.
+            return;
+        }
         match decode(text, &self.settings.limits) {
             Ok((frame, reference)) => command::dispatch(self, now, frame, reference),
             Err(refusal) => self.refuse(*refusal.0),

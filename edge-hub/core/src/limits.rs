@@ -23,7 +23,7 @@ pub struct Limits {
     pub hello: Duration,
     /// A client sends `ping` after this time without another frame. Default 25 s.
     pub ping: Duration,
-    /// At most one `typing` a room passes in this time; others are dropped. Default 3 s.
+    /// At most one `typing` of a connection passes in this time; others are dropped. Default 3 s.
     pub typing: Duration,
     /// Frames in a row that may be refused before close 4004. Default 20.
     pub refused_in_a_row: u8,

@@ -4,7 +4,7 @@
 //! front of what the hub prepared (a [`Draft`]). An entry without `body` is a tombstone: its place
 //! in the chain stays, its content is gone.
 
-use crate::ids::{MessageId, Position, Seq, Tag, User};
+use crate::ids::{MAX_SEQ, MessageId, Position, Seq, Tag, User};
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha1::Sha1;
@@ -157,7 +157,7 @@ impl Entry {
     pub fn parse(json: &[u8]) -> Result<Self, EntryError> {
         let stored: Stored<'_> = serde_json::from_slice(json)?;
         let from = stored.from.unwrap_or(stored.seq);
-        if from > stored.seq || from == 0 {
+        if from > stored.seq || from == 0 || stored.seq > MAX_SEQ {
             return Err(EntryError::Span {
                 from,
                 seq: stored.seq,

@@ -313,6 +313,9 @@ pub fn appended(reply: &[Value]) -> Result<Appended, ReplyError> {
 /// Which stretch of a log to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Range {
+    /// For a reader at this number: its entry, if it is kept, so that its tag can be compared, and
+    /// what follows it. The reader's own entry is not counted in the limits.
+    After(Seq),
     /// This entry and what follows it.
     From(Seq),
     /// What precedes this entry.
@@ -345,6 +348,7 @@ pub fn read(
     bytes: usize,
 ) -> Call {
     let (mode, seq) = match range {
+        Range::After(seq) => ("after", seq),
         Range::From(seq) => ("from", seq),
         Range::Before(seq) => ("before", seq),
         Range::Tail => ("tail", 0),

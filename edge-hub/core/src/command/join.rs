@@ -5,7 +5,7 @@ use super::Pending as Command;
 use crate::effect::Effect;
 use crate::event::NoAnswer;
 use crate::hub::Hub;
-use crate::protocol::{ErrorCode, JoinRoom};
+use crate::protocol::{ErrorCode, JoinRoom, ServerFrame};
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -32,6 +32,7 @@ fn next(hub: &mut Hub<'_>, mut rooms: VecDeque<JoinRoom>, reference: Option<Stri
         let Some(live) = hub.live() else { return };
         if live.rooms.contains(&join.room) {
             // Here already: only its position is new.
+            live.refused = 0;
             hub.emit(Effect::Subscribe {
                 room: join.room,
                 since: join.since,
@@ -98,10 +99,11 @@ fn enter(hub: &mut Hub<'_>, pending: Pending) {
 }
 
 fn give_up(hub: &mut Hub<'_>, pending: Pending, code: ErrorCode, retry: Option<Duration>) {
-    let mut error = super::error(code, pending.reference.clone()).in_room(pending.current.room);
-    if let Some(span) = retry {
-        error = error.retry_after(span);
+    let error = super::error(code, pending.reference.clone()).in_room(pending.current.room);
+    match retry {
+        // Not the client's fault: while Redis is away it must not be closed for trying again.
+        Some(span) => hub.send(ServerFrame::Error(Box::new(error.retry_after(span)))),
+        None => hub.refuse(error),
     }
-    hub.refuse(error);
     next(hub, pending.next, pending.reference);
 }

@@ -13,6 +13,10 @@ use crate::redis::{Appended, Mode, UPDATE_FIELD_BYTES, UPDATES, Update};
 use crate::time::Timestamp;
 use std::time::Duration;
 
+/// What is stored with a message of a component's own words: no more than this.
+const LABEL_BYTES: usize = 32;
+const POLICY_BYTES: usize = 128;
+
 #[derive(Clone, Debug, PartialEq)]
 pub struct Pending {
     room: RoomName,
@@ -80,13 +84,12 @@ pub fn reviewed(hub: &mut Hub<'_>, now: Timestamp, verdict: Result<Verdict, NoAn
         let most = hub.settings.limits.text_bytes;
         pending.body.text = verdict
             .replacement
-            .filter(|text| text.len() <= most)
+            .filter(|text| !text.trim().is_empty() && text.len() <= most)
             .unwrap_or_else(|| MASKED.to_owned());
     }
-    // A flagged message is delivered like any other; its label is the moderators' business.
     let label = verdict
         .label
-        .filter(|_| matches!(verdict.action, Action::Mask | Action::Block));
+        .filter(|label| verdict.action != Action::Allow && label.len() <= LABEL_BYTES);
     hub.emit(Effect::Record(ForRecord {
         room: pending.room.clone(),
         user: pending.body.user.id.clone(),
@@ -97,8 +100,11 @@ pub fn reviewed(hub: &mut Hub<'_>, now: Timestamp, verdict: Result<Verdict, NoAn
     }));
     pending.verdict = Some(Moderation {
         action: verdict.action,
-        label,
-        policy: verdict.policy,
+        // A flagged message is delivered like any other; its label is the moderators' business.
+        label: label.filter(|_| verdict.action != Action::Flag),
+        policy: verdict
+            .policy
+            .filter(|policy| policy.len() <= POLICY_BYTES),
     });
     hub.pending = Some(Command::Send(pending));
 }

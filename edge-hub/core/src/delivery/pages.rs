@@ -47,8 +47,8 @@ pub struct Catch {
     pub position: Position,
 }
 
-/// Judges a stretch that was read for a reader at `since` by [`crate::redis::Range::From`] its own
-/// number (or from 1 for the origin): the resume table of PROTOCOL.md.
+/// Judges a stretch that was read for a reader at `since` by [`crate::redis::Range::After`] its own
+/// number: the resume table of PROTOCOL.md.
 pub fn catch_up(since: Position, stretch: Stretch) -> CatchUp {
     let Some(before_first) = stretch.before_first else {
         // An empty log holds the origin only.
@@ -129,7 +129,7 @@ fn segments(first: Catch, entries: Vec<Entry>) -> Vec<Catch> {
         let whole = hangs && entry.content != Content::Damaged;
         if !whole {
             let from = current.position.seq + 1;
-            let to = if hangs {
+            let to = if entry.content == Content::Damaged {
                 entry.link.seq
             } else {
                 entry.link.from.saturating_sub(1)

@@ -49,6 +49,10 @@ pub enum ErrorCode {
     Banned,
     /// A valid token is needed.
     Unauthorized,
+    /// The request is not a WebSocket handshake of this protocol.
+    BadUpgrade,
+    /// Pages of this origin may not connect.
+    BadOrigin,
     /// There is no such thing.
     NotFound,
     /// This path does not take this method.
@@ -77,6 +81,8 @@ impl ErrorCode {
         Self::Blocked,
         Self::Banned,
         Self::Unauthorized,
+        Self::BadUpgrade,
+        Self::BadOrigin,
         Self::NotFound,
         Self::MethodNotAllowed,
         Self::Unavailable,
@@ -102,6 +108,8 @@ impl ErrorCode {
             Self::Blocked => "blocked",
             Self::Banned => "banned",
             Self::Unauthorized => "unauthorized",
+            Self::BadUpgrade => "bad_upgrade",
+            Self::BadOrigin => "bad_origin",
             Self::NotFound => "not_found",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::Unavailable => "unavailable",
@@ -127,6 +135,8 @@ impl ErrorCode {
             Self::Blocked => "moderation refused the message",
             Self::Banned => "the user may not write to this room",
             Self::Unauthorized => "a valid token is needed",
+            Self::BadUpgrade => "the request is not a WebSocket handshake of this protocol",
+            Self::BadOrigin => "pages of this origin may not connect",
             Self::NotFound => "there is no such thing",
             Self::MethodNotAllowed => "this path does not take this method",
             Self::Unavailable => "the service cannot take this now; wait for retry_after_ms",
@@ -152,6 +162,8 @@ impl ErrorCode {
             Self::Blocked => Retry::Never,
             Self::Banned => Retry::Never,
             Self::Unauthorized => Retry::Never,
+            Self::BadUpgrade => Retry::Never,
+            Self::BadOrigin => Retry::Never,
             Self::NotFound => Retry::Never,
             Self::MethodNotAllowed => Retry::Never,
             Self::Unavailable => Retry::Backoff,

@@ -62,6 +62,8 @@ impl Refusal {
 
     fn because(code: ErrorCode, reason: &str) -> Self {
         let mut error = ServerFrame::error(code);
+        // The reason may quote the frame.
+        let reason: String = reason.chars().take(200).collect();
         error.message = format!("{}: {reason}", code.sentence());
         Self(Box::new(error))
     }

@@ -33,6 +33,7 @@ local function int(n) return string.format('%.0f', n) end
 local function head_of(event)
   return string.match(event, '^{"v":%d+,"seq":%d+,"prev":"%x+","tag":"(%x+)","at":(%d+)')
 end
+local function number_of(entry) return tonumber(string.match(entry[1], '^(%d+)')) end
 local function link(prev, seq, kind, at, hash)
   return string.sub(redis.sha1hex(prev .. '|' .. seq .. '|' .. kind .. '|' .. at .. '|1|' .. hash), 1, 16)
 end
@@ -46,14 +47,16 @@ if before then
   local seq = int(tonumber(before))
   local found = redis.call('XRANGE', log, seq .. '-0', seq .. '-0')
   if found[1] then
-    -- After a failover the number may have gone to another message.
-    local entry = cjson.decode(found[1][2][2])
-    if entry.body and entry.body.user.id .. ' ' .. entry.body.id == sender then
-      return {'duplicate', seq, entry.tag, int(entry.at), entry.moderation and entry.moderation.action or 'allow'}
-    end
+    -- After a failover the number may have gone to another message, or to another kind of entry.
+    local readable, stored, tag, at, decided = pcall(function()
+      local entry = cjson.decode(found[1][2][2])
+      return entry.body.user.id .. ' ' .. entry.body.id, entry.tag, entry.at, entry.moderation.action
+    end)
+    if readable and stored == sender then return {'duplicate', seq, tag, int(at), decided or 'allow'} end
   else
+    -- A deleted message was stored; one that was removed behind our back was not kept on purpose.
     local tombstone = redis.call('HGET', tombstones, seq)
-    if tombstone then
+    if tombstone and not string.find(tombstone, '"kind":"damaged"', 1, true) then
       local tag, at = head_of(tombstone)
       if tag then return {'duplicate', seq, tag, at, 'allow'} end
     end
@@ -67,7 +70,7 @@ if lifted then
 end
 
 -- Generic cell rate: the stored value is the time at which the bucket is full again.
-local full_at = tonumber(redis.call('GET', rate) or '0')
+local full_at = tonumber(redis.call('GET', rate) or '0') or 0
 if full_at < now then full_at = now end
 if full_at - now > interval * (burst - 1) then
   return {'rate_limited', int(math.ceil(full_at - now - interval * (burst - 1)))}
@@ -75,14 +78,15 @@ end
 
 local seq, tag, at
 if mode == 'append' then
-  -- A denied publication after XADD would leave an entry stored and never announced.
-  if redis.acl_check_cmd and not redis.acl_check_cmd(publish, channel, '') then
+  -- What is denied after XADD would leave an entry stored and never announced.
+  if redis.acl_check_cmd and not (redis.acl_check_cmd(publish, channel, '')
+      and redis.acl_check_cmd('ZADD', seen, '1', sender)) then
     return {'unpublishable'}
   end
   local last, prev = 0, '0000000000000000'
   local tail = redis.call('XREVRANGE', log, '+', '-', 'COUNT', 1)[1]
   if tail then
-    last = tonumber(string.match(tail[1], '^(%d+)'))
+    last = number_of(tail)
     prev = head_of(tail[2][2])
     if not prev then return redis.error_reply('CORRUPT the last entry of ' .. log .. ' is not one of ours') end
   end
@@ -115,39 +119,55 @@ if mode == 'append' then
   end
   redis.call('ZADD', seen, seq, sender)
   redis.call(publish, channel, '{"e":' .. event .. '}')
-  redis.call('SET', rate, int(full_at + interval), 'PX', int(full_at + interval - now + 1000))
+  redis.pcall('SET', rate, int(full_at + interval), 'PX', int(full_at + interval - now + 1000))
 
-  -- Trimming: by count, then by age; the newest entry always stays.
-  local trimmed = 0
-  if redis.call('XLEN', log) > max_entries then
-    trimmed = redis.call('XTRIM', log, 'MAXLEN', max_entries)
-  end
-  local first = redis.call('XRANGE', log, '-', '+', 'COUNT', 1)[1]
-  for _ = 1, 10 do
-    local number = string.match(first[1], '^(%d+)')
-    local _, stored_at = head_of(first[2][2])
-    if number == seq or not stored_at or tonumber(stored_at) >= now - max_age then break end
-    redis.call('XDEL', log, first[1])
-    trimmed = trimmed + 1
-    first = redis.call('XRANGE', log, '-', '+', 'COUNT', 1)[1]
-  end
-  if trimmed > 0 then
-    local lowest = tonumber(string.match(first[1], '^(%d+)'))
-    redis.call('ZREMRANGEBYSCORE', seen, '-inf', '(' .. int(lowest))
-    if redis.call('HLEN', tombstones) > 0 then
-      local old = {}
+  -- Trimming: by count, then by age; the newest entry always stays. The message is stored and
+  -- published, so nothing from here on may fail the call.
+  local function forget_tombstones(from, below)
+    if redis.call('HLEN', tombstones) == 0 then return end
+    -- Those right below the lowest entry were kept with it; what is there is found link by link.
+    while from > 1 do
+      local tombstone = redis.call('HGET', tombstones, int(from - 1))
+      if not tombstone then break end
+      local first = string.match(tombstone, '"at":%d+,"from":(%d+)') or string.match(tombstone, '"seq":(%d+)')
+      redis.call('HDEL', tombstones, int(from - 1))
+      from = tonumber(first)
+    end
+    if below - from > 1000 then
       for _, number in ipairs(redis.call('HKEYS', tombstones)) do
-        if tonumber(number) < lowest then old[#old + 1] = number end
+        if tonumber(number) < below then redis.call('HDEL', tombstones, number) end
       end
-      if #old > 0 then redis.call('HDEL', tombstones, unpack(old)) end
+    else
+      for number = from, below - 1 do redis.call('HDEL', tombstones, int(number)) end
     end
   end
+  local function trim()
+    local function lowest() return redis.call('XRANGE', log, '-', '+', 'COUNT', 1)[1] end
+    local first, removed = lowest(), 0
+    local before = number_of(first)
+    if redis.call('XLEN', log) > max_entries then
+      removed = redis.call('XTRIM', log, 'MAXLEN', max_entries)
+      first = lowest()
+    end
+    for _ = 1, 10 do
+      local _, stored_at = head_of(first[2][2])
+      if int(number_of(first)) == seq or not stored_at or tonumber(stored_at) >= now - max_age then break end
+      removed = removed + redis.call('XDEL', log, first[1])
+      first = lowest()
+    end
+    if removed > 0 then
+      redis.call('ZREMRANGEBYSCORE', seen, '-inf', '(' .. int(number_of(first)))
+      forget_tombstones(before, number_of(first))
+    end
+  end
+  if not pcall(trim) then redis.pcall('HINCRBY', KEYS[6], 'trim_errors', 1) end
 end
 
 -- Counters. They must never fail the append: errors are counted themselves.
 local stats, users, top, minutes = KEYS[6], KEYS[7], KEYS[8], KEYS[9]
 local function bounded(key, field)
-  if redis.call('HEXISTS', key, field) == 1 or redis.call('HLEN', key) < max_fields then return field end
+  -- Four fields are kept free: other, damaged, trim_errors, counter_errors.
+  if redis.call('HEXISTS', key, field) == 1 or redis.call('HLEN', key) < max_fields - 4 then return field end
   return 'other'
 end
 local apply = {}

@@ -13,11 +13,13 @@ local stats, users, top, minutes, counted, scratch = KEYS[1], KEYS[2], KEYS[3], 
 local hour, hour_before, max_fields = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local position = 5
 
+local listed = {}
 local function each(kind, apply)
   local length = tonumber(ARGV[position])
   position = position + 1
   for i = position, position + length - 1, 2 do
     local field, value = ARGV[i], tonumber(ARGV[i + 1])
+    listed[kind .. field] = true
     local before = tonumber(redis.call('HGET', counted, kind .. field) or '0')
     if value and value > before then
       apply(field, value - before)
@@ -28,7 +30,7 @@ local function each(kind, apply)
 end
 
 each('counter:', function(field, amount)
-  if redis.call('HEXISTS', stats, field) == 0 and redis.call('HLEN', stats) >= max_fields then field = 'other' end
+  if redis.call('HEXISTS', stats, field) == 0 and redis.call('HLEN', stats) >= max_fields - 1 then field = 'other' end
   redis.call('HINCRBY', stats, field, amount)
 end)
 each('top:', function(field, amount)
@@ -51,8 +53,7 @@ end
 -- Minutes of hours that no call brings again, and members that fell off the leader board.
 if redis.call('HLEN', counted) > 4 * max_fields then
   for _, field in ipairs(redis.call('HKEYS', counted)) do
-    local old = string.match(field, '^minute:(%d+):')
-    if old and old ~= hour and old ~= hour_before then redis.call('HDEL', counted, field) end
+    if not listed[field] then redis.call('HDEL', counted, field) end
   end
 end
 return {'ok'}

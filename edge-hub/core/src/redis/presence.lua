@@ -57,6 +57,7 @@ local function announce(what, id, shown, total, from)
     '","user":{"id":"' .. id .. '","name":' .. shown .. '},"members_count":' .. int(total) .. '}}')
 end
 
+local announced = {}
 local function remove_edge(gone)
   local rows = redis.call('HGETALL', prefix .. gone)
   redis.call('DEL', prefix .. gone)
@@ -64,7 +65,9 @@ local function remove_edge(gone)
   local total = count()
   local left = 0
   for i = 1, #rows, 2 do
-    if not elsewhere(rows[i], gone) then
+    -- Two edges that expired together may have held the same user.
+    if not announced[rows[i]] and not elsewhere(rows[i], gone) then
+      announced[rows[i]] = true
       left = left + 1
       -- Above 200 the count alone is told; the first announcement carries it.
       if left <= 200 then announce('left', rows[i], string.match(rows[i + 1], '^%d+ (.*)$'), total, '') end

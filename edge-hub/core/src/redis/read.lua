@@ -1,11 +1,15 @@
 -- Reads a stretch of a room's log, entries and tombstones merged in order.
 --
 -- KEYS: 1 log, 2 tombstones
--- ARGV: 1 mode   "from": this number and what follows; "before": what precedes this number;
+-- ARGV: 1 mode   "after": the entry of this number, if it is kept, and what follows it;
+--                "from": this number and what follows; "before": what precedes this number;
 --                "tail": the newest
---       2 seq    for "from" and "before"
+--       2 seq    not for "tail"
 --       3 most   items
---       4 most   bytes of items (one item always fits)
+--       4 most   bytes of items
+--
+-- One item always fits, whatever its size. With "after" the entry of the number itself is not
+-- counted: it comes on top, so that its reader can compare tags and still gets on.
 --
 -- Reply, flat: {first from, first prev, head seq, head tag, more, item, item, …}
 --   first: the lowest entry or tombstone kept; 0 and zeros for an empty log
@@ -21,7 +25,8 @@ local function link_of(event)
   return string.match(event, '^{"v":%d+,"seq":(%d+),"prev":"(%x+)","tag":"(%x+)"')
 end
 local function from_of(event)
-  return string.match(event, '^{"v":%d+,"seq":%d+,"prev":"%x+","tag":"%x+","at":%d+,"from":(%d+)')
+  local from = string.match(event, '^{"v":%d+,"seq":%d+,"prev":"%x+","tag":"%x+","at":%d+,"from":(%d+)')
+  return tonumber(from or (link_of(event)))
 end
 
 local newest = redis.call('XREVRANGE', log, '+', '-', 'COUNT', 1)[1]
@@ -37,64 +42,83 @@ local _, first_prev = link_of(oldest[2][2])
 while first_from > 1 do
   local below = redis.call('HGET', tombstones, int(first_from - 1))
   if not below then break end
-  local number, prev = link_of(below)
-  first_from, first_prev = tonumber(from_of(below) or number), prev
+  _, first_prev = link_of(below)
+  first_from = from_of(below)
 end
 
--- Where to begin, and where to end (inclusive).
-local start, stop = seq, head
-if mode ~= 'from' then
-  stop = mode == 'before' and math.min(seq - 1, head) or head
-  local entries = redis.call('XREVRANGE', log, int(math.max(stop, 0)) .. '-0', '-', 'COUNT', most)
-  local size = 0
-  start = stop + 1
-  for i, entry in ipairs(entries) do
-    size = size + #entry[2][2]
-    if i > 1 and size > bytes then break end
-    start = number_of(entry)
-  end
-  if #entries < most and start > first_from and size <= bytes then start = first_from end
-end
-if start < first_from then start = first_from end
-
-local items, size, expected, full = {}, 0, start, false
+local items, size, own, full = {}, 0, 0, false
 local function take(event)
-  if full then return end
-  size = size + #event
-  if #items > 0 and (size > bytes and mode == 'from' or #items >= most) then
-    full = true
+  if mode == 'after' and #items == 0 and tonumber((link_of(event))) == seq then
+    items[1], own = event, 1
     return
   end
-  items[#items + 1] = event
-end
-local function take_tombstones(upto)
-  while expected <= upto and not full do
-    local numbers = {}
-    for number = expected, math.min(upto, expected + 499) do numbers[#numbers + 1] = int(number) end
-    for _, event in ipairs(redis.call('HMGET', tombstones, unpack(numbers))) do
-      if event then take(event) end
-    end
-    expected = expected + #numbers
+  size = size + #event
+  if #items > own and (size > bytes or #items >= most + own) then
+    full = true
+  else
+    items[#items + 1] = event
   end
 end
 
-if start <= stop then
-  for _, entry in ipairs(redis.call('XRANGE', log, int(start) .. '-0', int(stop) .. '-0', 'COUNT', most)) do
-    local number = number_of(entry)
-    take_tombstones(number - 1)
-    take(entry[2][2])
-    expected = number + 1
-    if full then break end
+-- Takes the tombstones of these numbers, both included, upwards (step 1) or downwards (step -1).
+-- A gap may be far wider than what is in it, so the smaller of the two is walked.
+local kept = redis.call('HLEN', tombstones)
+local function take_tombstones(low, high, step)
+  if kept == 0 or low > high then return end
+  local numbers = {}
+  if high - low < kept then
+    for number = low, high do numbers[#numbers + 1] = number end
+  else
+    for _, number in ipairs(redis.call('HKEYS', tombstones)) do
+      number = tonumber(number)
+      if number >= low and number <= high then numbers[#numbers + 1] = number end
+    end
+    table.sort(numbers)
+  end
+  local first, last = 1, #numbers
+  if step < 0 then first, last = last, first end
+  for i = first, last, step do
+    if full then return end
+    local event = redis.call('HGET', tombstones, int(numbers[i]))
+    if event then take(event) end
   end
 end
 
 local more = '0'
-if mode == 'from' then
-  local last = items[#items] and tonumber((link_of(items[#items])))
-  if last and last < head then more = '1' end
-elseif start > first_from and #items > 0 then
-  more = '1'
+if mode == 'after' or mode == 'from' then
+  local expected = math.max(seq, first_from)
+  if expected <= head then
+    local range = redis.call('XRANGE', log, int(expected) .. '-0', '+', 'COUNT', most + 1)
+    for _, entry in ipairs(range) do
+      local number = number_of(entry)
+      take_tombstones(expected, number - 1, 1)
+      if full then break end
+      take(entry[2][2])
+      expected = number + 1
+    end
+  end
+  local last = items[#items]
+  if last and tonumber((link_of(last))) < head then more = '1' end
+else
+  local expected = mode == 'before' and math.min(seq - 1, head) or head
+  if expected >= first_from then
+    local range = redis.call('XREVRANGE', log, int(expected) .. '-0', '-', 'COUNT', most)
+    for _, entry in ipairs(range) do
+      local number = number_of(entry)
+      take_tombstones(number + 1, expected, -1)
+      if full then break end
+      take(entry[2][2])
+      expected = number - 1
+    end
+    if #range < most then take_tombstones(first_from, expected, -1) end
+  end
+  local last = items[#items]
+  if last and from_of(last) > first_from then more = '1' end
+  for i = 1, math.floor(#items / 2) do
+    items[i], items[#items + 1 - i] = items[#items + 1 - i], items[i]
+  end
 end
+
 local reply = {int(first_from), first_prev, int(head), head_tag, more}
 for _, item in ipairs(items) do reply[#reply + 1] = item end
 return reply

@@ -1,0 +1,14 @@
+//! The Lua scripts against a real Redis: each test starts a private server and ends it.
+
+mod redis {
+    mod append;
+    mod counters;
+    mod damage;
+    mod presence;
+    mod read;
+    mod refusals;
+    mod room;
+    mod server;
+    mod trimming;
+    mod world;
+}
