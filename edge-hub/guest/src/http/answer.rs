@@ -99,9 +99,10 @@ fn status(code: ErrorCode) -> u16 {
         | ErrorCode::BadId
         | ErrorCode::BadUser
         | ErrorCode::HelloFirst
-        | ErrorCode::AlreadyHello => 400,
+        | ErrorCode::AlreadyHello
+        | ErrorCode::BadUpgrade => 400,
         ErrorCode::Unauthorized => 401,
-        ErrorCode::NotJoined | ErrorCode::Banned => 403,
+        ErrorCode::NotJoined | ErrorCode::Banned | ErrorCode::BadOrigin => 403,
         ErrorCode::NotFound => 404,
         ErrorCode::MethodNotAllowed => 405,
         ErrorCode::TooManyRooms => 409,

@@ -29,7 +29,7 @@ pub fn read_on(
     let (mut segments, head, more) = match after {
         Some(position) => {
             // His own entry comes with the answer, so that its tag can be compared.
-            let stretch = performer.load(room, Range::From(position.seq.max(1)), limit + 1)?;
+            let stretch = performer.load(room, Range::After(position.seq), limit)?;
             let (head, more) = (stretch.head, stretch.more);
             match catch_up(position, stretch) {
                 CatchUp::Segments(segments) => (segments, head, more),

@@ -65,11 +65,8 @@ async fn next(
     let _permit = relay.catching_up.acquire().await;
     let limits = relay.store.limits();
     if let Some(position) = since {
-        let range = Range::From(position.seq.max(1));
-        let stretch = relay
-            .store
-            .read(room, range, limits.page_messages + 1)
-            .await?;
+        let range = Range::After(position.seq);
+        let stretch = relay.store.read(room, range, limits.page_messages).await?;
         let Stretch { head, more, .. } = stretch;
         if let CatchUp::Segments(segments) = catch_up(position, stretch) {
             return Ok((segments, head, more));

@@ -360,7 +360,7 @@ impl Room {
         let position = self.cursor.position();
         let store = &self.relay.store;
         let stretch = store
-            .read(&self.name, Range::From(position.seq.max(1)), most + 1)
+            .read(&self.name, Range::After(position.seq), most)
             .await?;
         let more = stretch.more;
         let segments = match catch_up(position, stretch) {
