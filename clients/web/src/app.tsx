@@ -136,7 +136,6 @@ function Room({ client, chat, inert, onRename }: RoomProps) {
             room={active}
             input={input}
             limit={state.limits?.text_bytes ?? TEXT_BYTES}
-            live={ready}
             text={drafts.get(active) ?? ""}
             onText={(text) => setDrafts(new Map(drafts).set(active, text))}
             onSend={(text) => client.send(active, text)}
@@ -159,8 +158,8 @@ function Room({ client, chat, inert, onRename }: RoomProps) {
 }
 
 /** The rooms that the server listed and those the user is in, in one list. */
-function roomItems({ state, views, active }: Chat): readonly RoomItem[] {
-  const listed = new Map(state.listed.map(({ room, members }) => [room, members]));
+function roomItems({ state, views, active, listed: counted }: Chat): readonly RoomItem[] {
+  const listed = new Map([...state.listed, ...counted].map(({ room, members }) => [room, members]));
   const names = new Set([...listed.keys(), ...state.rooms.keys(), active]);
   return [...names].map((name) => {
     const view = views.get(name);

@@ -1,9 +1,9 @@
 import { IDLE, step } from "../protocol/connection";
 import type { Effect, Input, State, UserInput } from "../protocol/connection/state";
 import { decode } from "../protocol/decode";
-import { SUBPROTOCOL } from "../protocol/frames";
+import { type RoomSummary, SUBPROTOCOL } from "../protocol/frames";
 import { now } from "./clock";
-import { websocketUrl } from "./endpoint";
+import { publicRooms, websocketUrl } from "./endpoint";
 import { newId } from "./ids";
 import { type TabStorage, openStorage, recall, remember } from "./storage";
 import { BLANK, type RoomView, type Views, read, settled, viewed } from "./view";
@@ -16,6 +16,8 @@ export interface Chat {
   readonly views: Views;
   /** The room that is open. */
   readonly active: string;
+  /** The public rooms, newer than what `welcome` told. */
+  readonly listed: readonly RoomSummary[];
   readonly notices: readonly Notice[];
 }
 
@@ -26,6 +28,8 @@ export interface Notice {
 
 const FIRST_ROOM = "general";
 const NOTICE_MS = 8_000;
+/** How old the list of rooms may grow while it is looked at. */
+const LISTED_MS = 15_000;
 
 /**
  * The browser around the protocol: one socket, one timer, storage. It decides nothing; what happens
@@ -42,10 +46,11 @@ export class ChatClient {
 
   constructor() {
     const active = recall("active") ?? FIRST_ROOM;
-    this.chat = { user: null, state: IDLE, views: new Map(), active, notices: [] };
+    this.chat = { user: null, state: IDLE, views: new Map(), active, listed: [], notices: [] };
     window.addEventListener("online", () => this.feed({ type: "network", online: true }));
     window.addEventListener("offline", () => this.feed({ type: "network", online: false }));
     document.addEventListener("visibilitychange", () => this.look());
+    setInterval(() => void this.list(), LISTED_MS);
     const user = recall("user");
     if (user !== null) void this.start(user);
   }
@@ -176,6 +181,12 @@ export class ChatClient {
 
   private look(): void {
     if (isVisible()) this.show({ views: read(this.chat.views, this.chat.active) });
+  }
+
+  private async list(): Promise<void> {
+    if (!isVisible() || this.chat.state.phase.name !== "live") return;
+    const listed = await publicRooms();
+    if (listed !== null) this.show({ listed });
   }
 
   private rememberRooms(): void {

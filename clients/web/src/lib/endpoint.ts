@@ -1,22 +1,42 @@
+import type { RoomSummary } from "../protocol/frames";
+
 const CONFIG = "/api/v1/config";
+const ROOMS = "/api/v1/rooms";
 const ANSWER_MS = 3_000;
 
 /** Where the socket is: the server knows; without its word, `/ws` beside the page. */
 export async function websocketUrl(): Promise<string> {
   const { protocol, host } = window.location;
   const own = `${protocol === "https:" ? "wss" : "ws"}://${host}/ws`;
+  return told(await answer(CONFIG)) ?? own;
+}
+
+/** The public rooms as they are now; `null` where the server does not tell. */
+export async function publicRooms(): Promise<readonly RoomSummary[] | null> {
+  const body = await answer(ROOMS);
+  if (!isObject(body) || !Array.isArray(body.rooms)) return null;
+  return body.rooms.filter(isSummary);
+}
+
+async function answer(path: string): Promise<unknown> {
   try {
-    const response = await fetch(CONFIG, { signal: AbortSignal.timeout(ANSWER_MS) });
-    if (!response.ok) return own;
-    const config: unknown = await response.json();
-    return told(config) ?? own;
+    const response = await fetch(path, { signal: AbortSignal.timeout(ANSWER_MS) });
+    return response.ok ? await response.json() : null;
   } catch {
-    return own;
+    return null;
   }
 }
 
 function told(config: unknown): string | null {
-  if (typeof config !== "object" || config === null || !("websocket_url" in config)) return null;
+  if (!isObject(config)) return null;
   const { websocket_url: url } = config;
   return typeof url === "string" && /^wss?:\/\//.test(url) ? url : null;
+}
+
+function isSummary(room: unknown): room is RoomSummary {
+  return isObject(room) && typeof room.room === "string" && typeof room.members === "number";
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null;
 }

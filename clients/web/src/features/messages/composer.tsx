@@ -7,7 +7,6 @@ interface Props {
   readonly input: RefObject<HTMLTextAreaElement | null>;
   /** The most bytes of UTF-8 in one message. */
   readonly limit: number;
-  readonly live: boolean;
   readonly text: string;
   readonly onText: (text: string) => void;
   readonly onSend: (text: string) => void;
@@ -18,7 +17,7 @@ const ENCODER = new TextEncoder();
 /** The part of the limit above which it is shown. */
 const NEAR = 0.8;
 
-export function Composer({ room, input, limit, live, text, onText, onSend, onTyping }: Props) {
+export function Composer({ room, input, limit, text, onText, onSend, onTyping }: Props) {
   const bytes = ENCODER.encode(text).length;
   const sendable = text.trim() !== "" && bytes <= limit;
 
@@ -49,7 +48,7 @@ export function Composer({ room, input, limit, live, text, onText, onSend, onTyp
               if (event.target.value.trim() !== "") onTyping();
             }}
             onKeyDown={pressed}
-            placeholder={live ? `Message #${room}` : `Message #${room} (sent when the connection is back)`}
+            placeholder={`Message #${room}`}
             aria-label={`Message ${room}`}
             aria-invalid={bytes > limit}
             enterKeyHint="send"

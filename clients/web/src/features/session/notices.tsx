@@ -10,16 +10,16 @@ interface Props {
 /** Refusals that belong to no message. */
 export function Notices({ notices, onDismiss }: Props) {
   return (
-    <ul className="notices" role="alert">
+    <div className="notices" role="alert">
       {notices.map(({ id, text }) => (
-        <li key={id} className="notice">
+        <div key={id} className="notice">
           <Icon name="alert" />
           <span>{text}</span>
           <button type="button" className="icon-button" aria-label="Dismiss" onClick={() => onDismiss(id)}>
             <Icon name="close" />
           </button>
-        </li>
+        </div>
       ))}
-    </ul>
+    </div>
   );
 }
