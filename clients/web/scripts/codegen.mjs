@@ -68,11 +68,28 @@ function row(code, entry) {
 }
 
 async function frames(schema) {
-  return compile(schema, schema.title ?? "Frames", {
+  const text = await compile(separate(schema), schema.title ?? "Frames", {
     bannerComment:
       "// Generated from edge-hub/protocol/schema.json by `npm run codegen`; do not edit.",
     additionalProperties: false,
     unreachableDefinitions: true,
     style: { printWidth: 100 },
   });
+  return text
+    // The compiler's own remarks say nothing to a reader.
+    .replace(/ \*\n \* This interface was referenced by [^\n]*\n[^\n]*\n/g, "")
+    .replace(/\/\*\*\n \* This interface was referenced by [^\n]*\n[^\n]*\n \*\/\n/g, "")
+    .replace(/: (\w+)\[\]/g, ": readonly $1[]");
+}
+
+// A reference beside other keywords means both (JSON Schema 2020-12); the compiler knows draft 4,
+// in which the others are ignored.
+function separate(schema) {
+  if (Array.isArray(schema)) return schema.map(separate);
+  if (schema === null || typeof schema !== "object") return schema;
+  const entries = Object.entries(schema).map(([key, value]) => [key, separate(value)]);
+  const { $ref, description, ...rest } = Object.fromEntries(entries);
+  if ($ref === undefined) return Object.fromEntries(entries);
+  const reference = { $ref };
+  return Object.keys(rest).length === 0 ? reference : { description, allOf: [rest, reference] };
 }

@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from "react";
+import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import "./app.css";
 import { Composer } from "./features/messages/composer";
 import { MessageList } from "./features/messages/message-list";
@@ -57,6 +57,17 @@ function Room({ client, chat, inert, onRename }: RoomProps) {
   const [drawer, setDrawer] = useState<Drawer>(null);
   const [drafts, setDrafts] = useState<ReadonlyMap<string, string>>(new Map());
   const input = useRef<HTMLTextAreaElement>(null);
+  // A keystroke in the composer must not draw a thousand messages anew.
+  const commands = useMemo(
+    () => state.outbox.commands.filter((command) => command.room === active),
+    [state.outbox, active],
+  );
+  const loadOlder = useCallback(
+    (before: number) => client.ask({ type: "history", room: active, before }),
+    [client, active],
+  );
+  const retry = useCallback((id: string) => client.ask({ type: "retry", id }), [client]);
+  const discard = useCallback((id: string) => client.ask({ type: "discard", id }), [client]);
 
   function open(name: string): void {
     client.open(name);
@@ -122,13 +133,13 @@ function Room({ client, chat, inert, onRename }: RoomProps) {
           key={active}
           room={active}
           timeline={view.timeline}
-          commands={state.outbox.commands.filter((command) => command.room === active)}
+          commands={commands}
           self={self}
           loading={room?.older != null}
           ready={ready}
-          onOlder={(before) => client.ask({ type: "history", room: active, before })}
-          onRetry={(id) => client.ask({ type: "retry", id })}
-          onDiscard={(id) => client.ask({ type: "discard", id })}
+          onOlder={loadOlder}
+          onRetry={retry}
+          onDiscard={discard}
         />
         <div className="room-foot">
           <TypingLine users={view.typing.map(({ user }) => user).filter(({ id }) => id !== self)} />

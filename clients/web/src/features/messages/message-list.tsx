@@ -1,4 +1,4 @@
-import { useMemo, useState } from "react";
+import { memo, useMemo, useState } from "react";
 import { dayOf, now } from "../../lib/clock";
 import type { Command } from "../../protocol/outbox";
 import type { Timeline } from "../../protocol/timeline";
@@ -24,7 +24,7 @@ interface Props {
 }
 
 /** The messages of one room: give it the room as its key. */
-export function MessageList({
+export const MessageList = memo(function MessageList({
   room,
   timeline,
   commands,
@@ -94,7 +94,7 @@ export function MessageList({
       )}
     </div>
   );
-}
+});
 
 function Empty({ room, ready }: { readonly room: string; readonly ready: boolean }) {
   return (
