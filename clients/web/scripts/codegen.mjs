@@ -68,7 +68,9 @@ function row(code, entry) {
 }
 
 async function frames(schema) {
-  const text = await compile(separate(schema), schema.title ?? "Frames", {
+  const { ClientFrame, ...others } = schema.$defs;
+  const definitions = { ClientFrame, ...absentNotNull(others) };
+  const text = await compile(separate({ ...schema, $defs: definitions }), schema.title ?? "Frames", {
     bannerComment:
       "// Generated from edge-hub/protocol/schema.json by `npm run codegen`; do not edit.",
     additionalProperties: false,
@@ -80,6 +82,31 @@ async function frames(schema) {
     .replace(/ \*\n \* This interface was referenced by [^\n]*\n[^\n]*\n/g, "")
     .replace(/\/\*\*\n \* This interface was referenced by [^\n]*\n[^\n]*\n \*\/\n/g, "")
     .replace(/: (\w+)\[\]/g, ": readonly $1[]");
+}
+
+// The server leaves out what it has not; it never sends null in the place of an optional field.
+function absentNotNull(schema) {
+  if (Array.isArray(schema)) return schema.map(absentNotNull);
+  if (schema === null || typeof schema !== "object") return schema;
+  const copy = Object.fromEntries(
+    Object.entries(schema).map(([key, value]) => [key, absentNotNull(value)]),
+  );
+  const required = new Set(copy.required ?? []);
+  for (const [name, property] of Object.entries(copy.properties ?? {})) {
+    if (!required.has(name)) copy.properties[name] = withoutNull(property);
+  }
+  return copy;
+}
+
+function withoutNull(schema) {
+  if (Array.isArray(schema.type)) {
+    const types = schema.type.filter((type) => type !== "null");
+    return { ...schema, type: types.length === 1 ? types[0] : types };
+  }
+  if (!Array.isArray(schema.anyOf)) return schema;
+  const { anyOf, ...rest } = schema;
+  const kept = anyOf.filter((option) => option.type !== "null");
+  return kept.length === 1 ? { ...rest, ...kept[0] } : { ...rest, anyOf: kept };
 }
 
 // A reference beside other keywords means both (JSON Schema 2020-12); the compiler knows draft 4,
