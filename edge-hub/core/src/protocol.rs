@@ -2,6 +2,8 @@
 
 pub mod codes;
 mod decode;
+#[cfg(feature = "schema")]
+pub mod schema;
 
 pub use codes::{CloseCode, ErrorCode};
 pub use decode::{ClientFrame, HistoryRange, JoinRoom, Refusal, decode, reference_of};
@@ -25,8 +27,6 @@ pub enum ServerFrame {
     Welcome(Box<Welcome>),
     Joined(Box<Joined>),
     Page(Box<Page>),
-    Message(Box<MessageFrame>),
-    Skipped(Skipped),
     Left {
         room: RoomName,
     },
@@ -47,6 +47,25 @@ pub enum ServerFrame {
         after_ms: u64,
     },
     Pong(Pong),
+    #[serde(untagged)]
+    Entry(EntryFrame),
+}
+
+/// What shows one entry of a room's log, live or within a page.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum EntryFrame {
+    Message(Box<MessageFrame>),
+    Skipped(Skipped),
+}
+
+impl EntryFrame {
+    /// The frame as JSON text.
+    pub fn encode(&self) -> String {
+        // As below.
+        serde_json::to_string(self).unwrap_or_default()
+    }
 }
 
 impl ServerFrame {
@@ -129,8 +148,8 @@ pub struct Joined {
     pub lost: Option<Lost>,
     /// Whether `page` frames follow.
     pub more: bool,
-    /// `message` and `skipped` frames, oldest first.
-    pub messages: Vec<ServerFrame>,
+    /// Oldest first.
+    pub messages: Vec<EntryFrame>,
     pub members_count: u64,
     /// At most 50.
     pub members: Vec<User>,
@@ -141,7 +160,7 @@ pub struct Joined {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Page {
     pub room: RoomName,
-    pub messages: Vec<ServerFrame>,
+    pub messages: Vec<EntryFrame>,
     pub position: Position,
     pub head: Position,
     pub more: bool,
@@ -178,14 +197,15 @@ pub struct Skipped {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct History {
     pub room: RoomName,
-    pub messages: Vec<ServerFrame>,
+    pub messages: Vec<EntryFrame>,
     /// Whether there is more in the direction asked for.
     pub more: bool,
     #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,
 }
 
-/// Somebody came or went; exactly one of `joined` and `left` is there.
+/// Somebody came or went: one of `joined` and `left` is there, but in a room of more than 200
+/// members, where only the count is told.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PresenceFrame {

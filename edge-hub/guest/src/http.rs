@@ -81,10 +81,10 @@ fn route(request: &IncomingRequest, path: &str) -> Result<Route, Problem> {
         ["api", "v1", "rooms", name, "messages"] => Route::Messages(room(name)?),
         _ => return Err(Problem::new(ErrorCode::NotFound)),
     };
-    if read {
-        Ok(route)
-    } else {
-        Err(Problem::new(ErrorCode::MethodNotAllowed))
+    match route {
+        route if read => Ok(route),
+        Route::Messages(_) => Err(Problem::method("GET, HEAD, POST")),
+        _ => Err(Problem::method("GET, HEAD")),
     }
 }
 

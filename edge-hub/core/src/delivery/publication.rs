@@ -1,6 +1,6 @@
 use crate::ids::{RoomName, User};
 use crate::log::{Content, Entry, EntryError};
-use crate::protocol::{MessageFrame, ServerFrame, Skipped};
+use crate::protocol::{EntryFrame, MessageFrame, Skipped};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -84,9 +84,9 @@ impl Publication {
 }
 
 /// The frame that shows an entry to a client.
-pub fn frame(room: &RoomName, entry: &Entry) -> ServerFrame {
+pub fn frame(room: &RoomName, entry: &Entry) -> EntryFrame {
     match &entry.content {
-        Content::Message(message) => ServerFrame::Message(Box::new(MessageFrame {
+        Content::Message(message) => EntryFrame::Message(Box::new(MessageFrame {
             room: room.clone(),
             position: entry.link.position(),
             prev: entry.link.prev,
@@ -97,7 +97,7 @@ pub fn frame(room: &RoomName, entry: &Entry) -> ServerFrame {
             moderation: message.moderation.clone(),
             reply_to: message.body.reply_to.clone(),
         })),
-        Content::Skipped | Content::Damaged => ServerFrame::Skipped(Skipped {
+        Content::Skipped | Content::Damaged => EntryFrame::Skipped(Skipped {
             room: room.clone(),
             position: entry.link.position(),
             prev: entry.link.prev,

@@ -12,6 +12,8 @@ pub struct Answer {
     status: u16,
     body: Vec<u8>,
     retry_after_ms: Option<u64>,
+    /// The methods that the path takes, for one that it does not.
+    allow: Option<&'static str>,
 }
 
 impl Answer {
@@ -21,6 +23,7 @@ impl Answer {
             status,
             body,
             retry_after_ms: None,
+            allow: None,
         }
     }
 
@@ -39,6 +42,9 @@ impl Answer {
                 millis.div_ceil(1000).to_string().into_bytes(),
             ));
         }
+        if let Some(methods) = self.allow {
+            headers.push(("allow".to_owned(), methods.into()));
+        }
         let response = response(self.status, &headers);
         // The caller may be gone; there is nobody left to tell.
         let _ = out.set_with_body(response, self.body).await;
@@ -53,38 +59,52 @@ pub fn response(status: u16, headers: &[(String, Vec<u8>)]) -> OutgoingResponse 
 }
 
 /// Why a request is not answered with what it asked for.
-pub struct Problem(ErrorFrame);
+pub struct Problem {
+    error: ErrorFrame,
+    allow: Option<&'static str>,
+}
 
 impl Problem {
     pub fn new(code: ErrorCode) -> Self {
-        Self(ServerFrame::error(code))
+        ServerFrame::error(code).into()
+    }
+
+    /// The path takes these methods only.
+    pub fn method(allow: &'static str) -> Self {
+        Self {
+            allow: Some(allow),
+            ..Self::new(ErrorCode::MethodNotAllowed)
+        }
     }
 
     pub fn because(code: ErrorCode, reason: &str) -> Self {
         let mut error = ServerFrame::error(code);
         error.message = format!("{}: {reason}", code.sentence());
-        Self(error)
+        error.into()
     }
 }
 
 impl From<ErrorFrame> for Problem {
     fn from(error: ErrorFrame) -> Self {
-        Self(error)
+        Self { error, allow: None }
     }
 }
 
 impl From<NoAnswer> for Problem {
     fn from(_: NoAnswer) -> Self {
-        Self(ServerFrame::error(ErrorCode::Unavailable).retry_after(RETRY))
+        ServerFrame::error(ErrorCode::Unavailable)
+            .retry_after(RETRY)
+            .into()
     }
 }
 
 /// The error frame of the protocol is the body of every problem.
-pub fn problem(Problem(error): Problem) -> Answer {
+pub fn problem(Problem { error, allow }: Problem) -> Answer {
     let retry_after_ms = error.retry_after_ms;
     let status = status(error.code);
     Answer {
         retry_after_ms,
+        allow,
         ..Answer::json(status, &ServerFrame::Error(Box::new(error)))
     }
 }

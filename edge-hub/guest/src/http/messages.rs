@@ -7,7 +7,7 @@ use clustertalk_core::delivery::{Catch, CatchUp, catch_up, frame};
 use clustertalk_core::event::{Event, NoAnswer};
 use clustertalk_core::hub::{Connection, Hub};
 use clustertalk_core::ids::{Position, RoomName, Seq, User, UserId};
-use clustertalk_core::protocol::{ErrorCode, ServerFrame};
+use clustertalk_core::protocol::{EntryFrame, ErrorCode, ServerFrame};
 use clustertalk_core::redis::Range;
 use serde_json::{Value, json};
 use spin_sdk::http::IncomingRequest;
@@ -96,7 +96,7 @@ pub fn read(
         (Some(_), Some(_)) => Err(bad("`before` and `after` exclude each other")),
         (Some(before), None) => {
             let stretch = performer.load(room, Range::Before(before), limit)?;
-            let messages: Vec<ServerFrame> = stretch
+            let messages: Vec<EntryFrame> = stretch
                 .entries
                 .iter()
                 .map(|entry| frame(room, entry))
@@ -115,7 +115,7 @@ pub fn read(
 
 /// The body that tells a reader what was found: the fields of `joined` less the members.
 pub fn told(room: &RoomName, found: &Found) -> Value {
-    let messages: Vec<ServerFrame> = found
+    let messages: Vec<EntryFrame> = found
         .catch
         .entries
         .iter()

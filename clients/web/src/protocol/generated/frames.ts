@@ -85,12 +85,6 @@ export type ServerFrame =
   | ({
       type: "page";
     } & Page)
-  | ({
-      type: "message";
-    } & MessageFrame)
-  | ({
-      type: "skipped";
-    } & Skipped)
   | {
       room: RoomName;
       type: "left";
@@ -122,16 +116,27 @@ export type ServerFrame =
     }
   | ({
       type: "pong";
-    } & Pong);
+    } & Pong)
+  | EntryFrame;
 /**
- * Why a client's position does not lead to the newest entry without loss.
+ * What shows one entry of a room's log, live or within a page.
  */
-export type Reason = "trimmed" | "diverged" | "damaged";
+export type EntryFrame =
+  | ({
+      type: "message";
+    } & MessageFrame)
+  | ({
+      type: "skipped";
+    } & Skipped);
 /**
  * Milliseconds since the Unix epoch.
  */
 export type Timestamp = number;
 export type Action = "allow" | "flag" | "mask" | "block";
+/**
+ * Why a client's position does not lead to the newest entry without loss.
+ */
+export type Reason = "trimmed" | "diverged" | "damaged";
 /**
  * The stable code of an error frame or an HTTP error body.
  */
@@ -235,9 +240,9 @@ export interface Joined {
   members: readonly User[];
   members_count: number;
   /**
-   * `message` and `skipped` frames, oldest first.
+   * Oldest first.
    */
-  messages: readonly ServerFrame[];
+  messages: readonly EntryFrame[];
   /**
    * Whether `page` frames follow.
    */
@@ -256,16 +261,6 @@ export interface Joined {
 export interface Lost {
   from: number;
   to: number;
-}
-/**
- * More of what `joined` began.
- */
-export interface Page {
-  head: Position;
-  messages: readonly ServerFrame[];
-  more: boolean;
-  position: Position;
-  room: RoomName;
 }
 export interface MessageFrame {
   at: Timestamp;
@@ -301,8 +296,18 @@ export interface Skipped {
   prev: Tag;
   room: RoomName;
 }
+/**
+ * More of what `joined` began.
+ */
+export interface Page {
+  head: Position;
+  messages: readonly EntryFrame[];
+  more: boolean;
+  position: Position;
+  room: RoomName;
+}
 export interface History {
-  messages: readonly ServerFrame[];
+  messages: readonly EntryFrame[];
   /**
    * Whether there is more in the direction asked for.
    */
@@ -311,7 +316,8 @@ export interface History {
   room: RoomName;
 }
 /**
- * Somebody came or went; exactly one of `joined` and `left` is there.
+ * Somebody came or went: one of `joined` and `left` is there, but in a room of more than 200
+ * members, where only the count is told.
  */
 export interface PresenceFrame {
   joined?: User;
