@@ -2,7 +2,7 @@
 
 mod web_client;
 
-use std::{fs, process::Command};
+use std::fs;
 
 use anyhow::{Context, Result, bail};
 
@@ -166,7 +166,7 @@ fn build_guest(project: &Project, guest: &Guest) -> Result<()> {
 
 fn build_host(project: &Project) -> Result<()> {
     process::run(
-        Command::new(cargo())
+        cargo()
             .args(["build", "--package", "clustertalk-host", "--target-dir"])
             .arg(project.target())
             .current_dir(&project.root),

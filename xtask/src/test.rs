@@ -186,7 +186,7 @@ fn build_parts(project: &Project, group: &Group) -> Result<()> {
 
 fn format(project: &Project) -> Result<Counts> {
     one(process::run(
-        Command::new(cargo())
+        cargo()
             .args(["fmt", "--all", "--check"])
             .current_dir(&project.root),
     ))
@@ -194,7 +194,7 @@ fn format(project: &Project) -> Result<Counts> {
 
 fn rust(project: &Project) -> Result<Counts> {
     report::count(
-        Command::new(cargo())
+        cargo()
             .args(["test", "--no-fail-fast", "--target-dir"])
             .arg(project.target())
             .current_dir(&project.root),
@@ -203,7 +203,7 @@ fn rust(project: &Project) -> Result<Counts> {
 
 fn lint(project: &Project) -> Result<Counts> {
     one(process::run(
-        Command::new(cargo())
+        cargo()
             .args(["clippy", "--all-targets", "--target-dir"])
             .arg(project.target())
             .args(["--", "--deny", "warnings"])

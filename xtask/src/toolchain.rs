@@ -64,7 +64,7 @@ impl Toolchain {
         ];
         let mut command = match self {
             Self::Default => {
-                let mut command = Command::new(cargo());
+                let mut command = cargo();
                 command.arg(subcommand);
                 command
             }
@@ -83,9 +83,22 @@ impl Toolchain {
     }
 }
 
-/// The cargo that runs us.
-pub fn cargo() -> PathBuf {
-    std::env::var_os("CARGO").map_or_else(|| "cargo".into(), PathBuf::from)
+/// The cargo that runs us, without what it told us of xtask itself. Some build scripts ask to be
+/// run again when these variables change, and half of the host would be built anew whenever
+/// cargo is called by xtask and by hand in turn.
+pub fn cargo() -> Command {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    without_our_package(Command::new(cargo))
+}
+
+fn without_our_package(mut command: Command) -> Command {
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+            command.env_remove(&name);
+        }
+    }
+    command
 }
 
 /// How long rustup may take for both targets (about 60 MB) before the fallback is tried. Where

@@ -37,7 +37,7 @@ fn install(project: &Project) -> Result<()> {
         time_limit: None,
     }
     .run(
-        Command::new(cargo())
+        cargo()
             .args([
                 "install",
                 "--locked",

@@ -1,7 +1,5 @@
 //! Who depends on whom, as cargo itself reads the manifests.
 
-use std::process::Command;
-
 use anyhow::{Context, Result};
 use serde_json::Value;
 
@@ -92,7 +90,7 @@ pub fn reasons(project: &Project) -> Result<Vec<Problem>> {
 }
 
 fn crates(project: &Project) -> Result<Vec<Crate>> {
-    let mut command = Command::new(cargo());
+    let mut command = cargo();
     command
         .args(["metadata", "--no-deps", "--format-version", "1"])
         .current_dir(&project.root);

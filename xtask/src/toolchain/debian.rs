@@ -15,7 +15,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 
-use super::{Target, cargo, cargo_home, has_std, remap};
+use super::{Target, cargo, cargo_home, has_std, remap, without_our_package};
 use crate::{
     process::{self, LongStep},
     project::Project,
@@ -72,13 +72,15 @@ impl Debian {
     /// The usual cargo with Debian's compiler.
     pub fn cargo(&self, subcommand: &str) -> Command {
         // clippy-driver must be of the compiler's own version; each cargo-clippy starts its neighbour.
-        let program = if subcommand == "clippy" {
-            CLIPPY.into()
-        } else {
-            cargo()
+        let mut command = match subcommand {
+            "clippy" => without_our_package(Command::new(CLIPPY)),
+            _ => cargo(),
         };
-        let mut command = Command::new(program);
-        command.arg(subcommand).env("RUSTC", RUSTC);
+        command
+            .arg(subcommand)
+            .env("RUSTC", RUSTC)
+            // Set by cargo for rustup's compiler.
+            .env_remove("LD_LIBRARY_PATH");
         command
     }
 
@@ -100,7 +102,7 @@ impl Debian {
             time_limit: None,
         }
         .run(
-            Command::new(CARGO)
+            without_our_package(Command::new(CARGO))
                 .args([
                     "build",
                     "--release",
@@ -113,7 +115,6 @@ impl Debian {
                 .env("RUSTC_BOOTSTRAP", "1")
                 .env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f"))
                 .env("CARGO_TARGET_DIR", workshop.join("target"))
-                // Set by rustup for its own compiler.
                 .env_remove("LD_LIBRARY_PATH"),
         )?;
 
