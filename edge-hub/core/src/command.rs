@@ -26,7 +26,9 @@ pub enum Pending {
 /// Starts a command. Everything but `hello` needs a session.
 pub fn dispatch(hub: &mut Hub<'_>, now: Timestamp, frame: ClientFrame, reference: Option<String>) {
     match (hub.live().is_some(), frame) {
-        (false, ClientFrame::Hello { user, token, rooms }) => hello::start(hub, user, token, rooms),
+        (false, ClientFrame::Hello { user, token, rooms }) => {
+            hello::start(hub, user, token, rooms, reference);
+        }
         (false, _) => hub.refuse(error(ErrorCode::HelloFirst, reference)),
         (true, ClientFrame::Hello { .. }) => hub.refuse(error(ErrorCode::AlreadyHello, reference)),
         (true, ClientFrame::Join(join)) => join::start(hub, join, reference),

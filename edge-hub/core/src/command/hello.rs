@@ -23,17 +23,19 @@ pub fn start(
     user: Option<UserId>,
     token: Option<String>,
     rooms: Option<Vec<JoinRoom>>,
+    reference: Option<String>,
 ) {
     if !hub.connection.anonymous || token.is_some() || hub.connection.token.is_some() {
         // Tokens are not read yet, and a client that brings one must not be taken for anonymous.
-        hub.send(ServerFrame::Error(Box::new(ServerFrame::error(
+        hub.send(ServerFrame::Error(Box::new(super::error(
             ErrorCode::Unauthorized,
+            reference,
         ))));
         hub.close(CloseCode::Unauthorized);
         return;
     }
     let Some(id) = user else {
-        hub.refuse(ServerFrame::error(ErrorCode::BadUser));
+        hub.refuse(super::error(ErrorCode::BadUser, reference));
         return;
     };
     let user = User {

@@ -102,9 +102,7 @@ pub fn reviewed(hub: &mut Hub<'_>, now: Timestamp, verdict: Result<Verdict, NoAn
         action: verdict.action,
         // A flagged message is delivered like any other; its label is the moderators' business.
         label: label.filter(|_| verdict.action != Action::Flag),
-        policy: verdict
-            .policy
-            .filter(|policy| policy.len() <= POLICY_BYTES),
+        policy: verdict.policy.filter(|policy| policy.len() <= POLICY_BYTES),
     });
     hub.pending = Some(Command::Send(pending));
 }

@@ -1,0 +1,10 @@
+//! Runs `edge-hub/protocol/vectors`; README.md there describes the format.
+
+mod vectors {
+    mod cursor;
+    mod files;
+    mod frames;
+    mod hub;
+    mod resume;
+    mod stored;
+}

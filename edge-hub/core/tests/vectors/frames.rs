@@ -1,0 +1,349 @@
+use super::files::run_all;
+use clustertalk_core::delivery::{Catch, Lost, Reason, joined, page};
+use clustertalk_core::ids::{MessageId, Position, RoomName, Tag, User, UserId};
+use clustertalk_core::limits::Limits;
+use clustertalk_core::log::{Action, Moderation, Reference};
+use clustertalk_core::protocol::{
+    ClientFrame, EntryFrame, ErrorCode, History, HistoryRange, JoinRoom, MessageFrame, Pong,
+    PresenceFrame, Refusal, RoomPosition, RoomSummary, ServerFrame, Skipped, Welcome, decode,
+};
+use clustertalk_core::redis::Members;
+use clustertalk_core::time::Timestamp;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::cell::Cell;
+use std::time::Duration;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Vector {
+    #[serde(rename = "name")]
+    _name: String,
+    #[serde(rename = "why")]
+    _why: String,
+    #[serde(default)]
+    client: Vec<ClientCase>,
+    #[serde(default)]
+    server: Vec<ServerCase>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ClientCase {
+    frame: Option<Value>,
+    text: Option<String>,
+    /// `PAD` in the text stands for this many `x`.
+    pad: Option<usize>,
+    reads: Option<Value>,
+    refused: Option<Refused>,
+    #[serde(rename = "ref")]
+    reference: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Refused {
+    code: ErrorCode,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ServerCase {
+    example: String,
+    frame: Value,
+}
+
+#[test]
+fn frame_vectors_hold() {
+    let examples = examples();
+    let seen = Cell::new(0);
+    run_all("frames", |name, vector: Vector| {
+        for (index, case) in vector.client.into_iter().enumerate() {
+            check_client(&format!("{name}, case {index}"), case);
+        }
+        for ServerCase { example, frame } in vector.server {
+            let (_, ours) = examples
+                .iter()
+                .find(|(name, _)| *name == example)
+                .unwrap_or_else(|| panic!("{name}: no example `{example}`"));
+            let encoded: Value = serde_json::from_str(&ours.encode()).expect("a frame is JSON");
+            assert_eq!(encoded, frame, "{name}: {example}");
+            seen.set(seen.get() + 1);
+        }
+    });
+    assert_eq!(
+        seen.get(),
+        examples.len(),
+        "each example stands in one vector"
+    );
+}
+
+fn check_client(name: &str, case: ClientCase) {
+    let text = match (case.frame, case.text) {
+        (Some(frame), None) => frame.to_string(),
+        (None, Some(text)) => text,
+        _ => panic!("{name}: a case has either `frame` or `text`"),
+    };
+    let text = text.replace("PAD", &"x".repeat(case.pad.unwrap_or(0)));
+    match (decode(&text, &Limits::default()), case.reads, case.refused) {
+        (Ok((frame, reference)), Some(expected), None) => {
+            let mut read = read(frame).to_string();
+            if let Some(pad) = case.pad {
+                read = read.replace(&"x".repeat(pad), "PAD");
+            }
+            let read: Value = serde_json::from_str(&read).expect("it was written as JSON");
+            assert_eq!((read, reference), (expected, case.reference), "{name}");
+        }
+        (Err(Refusal(error)), None, Some(expected)) => {
+            assert_eq!(
+                (error.code, error.reference),
+                (expected.code, case.reference),
+                "{name}"
+            );
+        }
+        (Ok((frame, _)), ..) => panic!("{name}: was read as {frame:?}"),
+        (Err(Refusal(error)), ..) => panic!("{name}: was refused with {error:?}"),
+    }
+}
+
+/// What was understood of a frame, every field written out.
+fn read(frame: ClientFrame) -> Value {
+    let room_of = |JoinRoom { room, since }| json!({"room": room, "since": since});
+    match frame {
+        ClientFrame::Hello { user, token, rooms } => {
+            let rooms = rooms.map(|rooms| rooms.into_iter().map(room_of).collect::<Vec<_>>());
+            json!({"type": "hello", "user": user, "token": token, "rooms": rooms})
+        }
+        ClientFrame::Join(JoinRoom { room, since }) => {
+            json!({"type": "join", "room": room, "since": since})
+        }
+        ClientFrame::Leave { room } => json!({"type": "leave", "room": room}),
+        ClientFrame::Send {
+            room,
+            id,
+            text,
+            reply_to,
+        } => {
+            json!({"type": "send", "room": room, "id": id, "text": text, "reply_to": reply_to})
+        }
+        ClientFrame::Typing { room } => json!({"type": "typing", "room": room}),
+        ClientFrame::History { room, range, limit } => {
+            let range = match range {
+                HistoryRange::Before(seq) => json!({"before": seq}),
+                HistoryRange::After(seq) => json!({"after": seq}),
+                HistoryRange::Newest => json!("newest"),
+            };
+            json!({"type": "history", "room": room, "range": range, "limit": limit})
+        }
+        ClientFrame::Ping => json!({"type": "ping"}),
+    }
+}
+
+/// One of each frame from the server, and of each form it may take.
+fn examples() -> Vec<(&'static str, ServerFrame)> {
+    let room = RoomName::parse("general").unwrap();
+    let user = |id: &str| User {
+        id: UserId::parse(id).unwrap(),
+        name: id.to_owned(),
+    };
+    let id = MessageId::parse("01JD").unwrap();
+    let at = |seq: u64| Position::new(seq, Tag::parse(&format!("{seq:016x}")).unwrap());
+    let message =
+        |seq: u64, text: &str, moderation: Moderation, reply_to: Option<Reference>| MessageFrame {
+            room: room.clone(),
+            position: at(seq),
+            prev: at(seq - 1).tag,
+            id: id.clone(),
+            user: user("ada"),
+            text: text.to_owned(),
+            at: Timestamp::from_millis(1_795_459_200_000),
+            moderation,
+            reply_to,
+        };
+    let allowed = || Moderation {
+        action: Action::Allow,
+        label: None,
+        policy: Some("sha256:ab".to_owned()),
+    };
+    let masked = Moderation {
+        action: Action::Mask,
+        label: Some("spam".to_owned()),
+        policy: Some("sha256:ab".to_owned()),
+    };
+    let catch = |recovered, reason, lost| Catch {
+        recovered,
+        reason,
+        lost,
+        entries: Vec::new(),
+        position: at(43),
+    };
+    let members = Members {
+        count: 1,
+        listed: vec![user("ada")],
+    };
+    let skipped = |from| {
+        EntryFrame::Skipped(Skipped {
+            room: room.clone(),
+            position: at(44),
+            prev: at(43).tag,
+            from,
+        })
+    };
+    let presence = |joined, left| {
+        ServerFrame::Presence(Box::new(PresenceFrame {
+            room: room.clone(),
+            joined,
+            left,
+            members_count: 2,
+        }))
+    };
+    let error = |error| ServerFrame::Error(Box::new(error));
+    vec![
+        (
+            "welcome",
+            ServerFrame::Welcome(Box::new(Welcome {
+                session: "e1-1".to_owned(),
+                user: user("ada"),
+                edge: "e1".to_owned(),
+                limits: (&Limits::default()).into(),
+                rooms: vec![RoomSummary {
+                    room: room.clone(),
+                    members: 2,
+                }],
+            })),
+        ),
+        (
+            "joined",
+            joined(&room, &catch(true, None, None), at(43), false, &members),
+        ),
+        (
+            "joined with a loss",
+            joined(
+                &room,
+                &catch(false, Some(Reason::Trimmed), Some(Lost { from: 7, to: 40 })),
+                at(50),
+                true,
+                &members,
+            ),
+        ),
+        (
+            "joined after a failover",
+            joined(
+                &room,
+                &catch(false, Some(Reason::Diverged), None),
+                at(43),
+                false,
+                &members,
+            ),
+        ),
+        (
+            "joined over damage",
+            joined(
+                &room,
+                &catch(
+                    false,
+                    Some(Reason::Damaged),
+                    Some(Lost { from: 42, to: 42 }),
+                ),
+                at(43),
+                false,
+                &members,
+            ),
+        ),
+        ("page", page(&room, &catch(true, None, None), at(50), true)),
+        (
+            "message",
+            ServerFrame::Entry(EntryFrame::Message(Box::new(message(
+                44,
+                "hello",
+                allowed(),
+                None,
+            )))),
+        ),
+        (
+            "message that was masked",
+            ServerFrame::Entry(EntryFrame::Message(Box::new(message(
+                44,
+                "[CENSORED BY AI]",
+                masked,
+                None,
+            )))),
+        ),
+        (
+            "message that answers one by its id",
+            ServerFrame::Entry(EntryFrame::Message(Box::new(message(
+                44,
+                "yes",
+                allowed(),
+                Some(Reference::Id {
+                    user: UserId::parse("bob").unwrap(),
+                    id: id.clone(),
+                }),
+            )))),
+        ),
+        (
+            "message that answers one by its position",
+            ServerFrame::Entry(EntryFrame::Message(Box::new(message(
+                44,
+                "yes",
+                allowed(),
+                Some(Reference::Position(at(41))),
+            )))),
+        ),
+        ("skipped", ServerFrame::Entry(skipped(None))),
+        ("skipped span", ServerFrame::Entry(skipped(Some(42)))),
+        ("left", ServerFrame::Left { room: room.clone() }),
+        (
+            "ack",
+            ServerFrame::Ack {
+                room: room.clone(),
+                id: id.clone(),
+                position: at(44),
+                action: Action::Mask,
+            },
+        ),
+        (
+            "history",
+            ServerFrame::History(Box::new(History {
+                room: room.clone(),
+                messages: vec![
+                    EntryFrame::Message(Box::new(message(44, "hello", allowed(), None))),
+                    skipped(None),
+                ],
+                more: true,
+                reference: Some("h1".to_owned()),
+            })),
+        ),
+        ("presence joined", presence(Some(user("bob")), None)),
+        ("presence left", presence(None, Some(user("bob")))),
+        ("presence in a large room", presence(None, None)),
+        (
+            "typing",
+            ServerFrame::Typing {
+                room: room.clone(),
+                user: user("bob"),
+            },
+        ),
+        ("error", error(ServerFrame::error(ErrorCode::BadJson))),
+        (
+            "error with all fields",
+            error(
+                ServerFrame::error(ErrorCode::RateLimited)
+                    .answering(Some("01JD".to_owned()))
+                    .in_room(room.clone())
+                    .retry_after(Duration::from_millis(400)),
+            ),
+        ),
+        ("draining", ServerFrame::Draining { after_ms: 5000 }),
+        (
+            "pong",
+            ServerFrame::Pong(Pong {
+                rooms: vec![RoomPosition {
+                    room,
+                    position: at(44),
+                }],
+                reference: Some("p1".to_owned()),
+            }),
+        ),
+    ]
+}
