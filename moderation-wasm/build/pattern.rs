@@ -8,6 +8,8 @@ use crate::fold::{fold, is_spaceless};
 const GAP_WORDS: usize = 4;
 /// Bounds the work at a word: see `src/rules.rs`.
 pub const LONGEST_PATTERN: usize = 16;
+/// In letters; `src/normalise/reading.rs` takes a word of twice as many for no word.
+const LONGEST_WORD: usize = 32;
 /// A run of three letters in a text is read as one or two.
 const LONGEST_RUN: usize = 2;
 
@@ -143,6 +145,9 @@ pub fn check_word(word: &str) -> Result<(), String> {
         ));
     }
     let letters: Vec<char> = word.chars().collect();
+    if letters.len() > LONGEST_WORD {
+        return Err(format!("`{word}` is longer than {LONGEST_WORD} letters"));
+    }
     let is_run = |run: &&[char]| run.len() > LONGEST_RUN && run[0].is_alphabetic();
     if letters.chunk_by(|a, b| a == b).any(|run| is_run(&run)) {
         return Err(format!(

@@ -5,6 +5,10 @@ use super::vocabulary::{self, STRETCHED_RUN, WordId};
 
 include!(concat!(env!("OUT_DIR"), "/characters.rs"));
 
+/// Runs of letters in a word: no word of the rules is half as long, so a longer one is read as
+/// itself. It bounds the work for a text that is a single word.
+const LONGEST_DISGUISE: usize = 64;
+
 pub enum Reading {
     Known(WordId),
     Unknown,
@@ -12,6 +16,9 @@ pub enum Reading {
 
 /// A word without leet symbols, as [`super::split`] gives it.
 pub fn read(word: &str) -> Reading {
+    if is_too_long(word) {
+        return Reading::Unknown;
+    }
     let known = vocabulary::find(word)
         .or_else(|| read_plain_latin(word))
         .or_else(|| read_leet(word));
@@ -20,6 +27,9 @@ pub fn read(word: &str) -> Reading {
 
 /// A chunk of letters, digits and leet symbols as one word (`$pam`, `5p@m`), if it reads as one.
 pub fn read_leet(chunk: &str) -> Option<WordId> {
+    if is_too_long(chunk) {
+        return None;
+    }
     let mut letters_and_symbols = 0;
     let mut digits = 0;
     let mut has_letter = false;
@@ -83,6 +93,10 @@ fn read_plain_latin(word: &str) -> Option<WordId> {
 fn find_word(spelling: &str) -> Option<WordId> {
     let is_word = vocabulary::runs(spelling).nth(1).is_some();
     is_word.then(|| vocabulary::find(spelling)).flatten()
+}
+
+fn is_too_long(word: &str) -> bool {
+    vocabulary::runs(word).nth(LONGEST_DISGUISE).is_some()
 }
 
 fn plain_latin(c: char) -> char {
