@@ -9,6 +9,7 @@ use anyhow::{Result, bail};
 use crate::{
     process,
     project::{Project, write_if_changed},
+    toolchain::cargo,
 };
 
 pub const HELP: &str = "\
@@ -56,7 +57,7 @@ fn generated(project: &Project) -> Result<Vec<Generated>> {
     let hub = project.root.join("edge-hub");
     let codes = fs::read_to_string(hub.join("protocol/codes.json"))?;
     let schema = process::output(
-        Command::new("cargo")
+        cargo()
             .args(["run", "--quiet", "--package", "clustertalk-core"])
             .args(["--features", "schema", "--example", "schema"])
             .current_dir(&project.root),
