@@ -137,9 +137,11 @@ fn host_decides_nothing_about_chat(files: &[SourceFile]) -> Vec<Problem> {
         "delivery",
         "ids",
         "limits",
+        "log",
         "protocol",
         "redis",
         "statistics",
+        "store",
         "time",
     ];
     let mut problems = Vec::new();

@@ -10,7 +10,7 @@
 use crate::ids::{MessageId, Position, RoomName, User, UserId};
 use crate::log::{Draft, Reference};
 use crate::protocol::{CloseCode, ServerFrame};
-use crate::redis::{Mode, Range, Update};
+use crate::store::{Mode, Range, Update};
 use crate::time::Timestamp;
 
 /// One thing to do, in the order given.

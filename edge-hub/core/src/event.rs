@@ -1,7 +1,7 @@
 //! Everything that can happen to a connection.
 
 use crate::log::Action;
-use crate::redis::{Appended, RoomCount, Stretch, Update};
+use crate::store::{Appended, RoomCount, Stretch, Update};
 
 /// One thing that happened. The first four come from the host; the others answer an
 /// [`Effect`](crate::effect::Effect) of this call that the component performs itself.

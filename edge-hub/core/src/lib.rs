@@ -41,6 +41,7 @@ pub mod log;
 pub mod protocol;
 pub mod redis;
 pub mod statistics;
+pub mod store;
 pub mod time;
 
 mod command;

@@ -4,6 +4,7 @@
 use crate::ids::{NameError, Position, RoomName, Seq, Tag, User, UserId};
 use crate::limits::{JOINED_MEMBERS, Limits};
 use crate::log::{Action, Draft, Entry, EntryError};
+use crate::store::{Appended, Members, Mode, Range, RoomCount, Stretch, UPDATES, Update};
 use crate::time::{Timestamp, millis};
 use std::time::Duration;
 
@@ -174,66 +175,18 @@ impl Keyspace {
     }
 }
 
-/// Counters that come with a message; what analytics decided, as the script takes it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Update {
-    Add { field: String, amount: u32 },
-    Unique { value: String },
-    Top { field: String, amount: u32 },
-    Minute { amount: u32 },
-}
-
-impl Update {
-    fn arguments(&self) -> [String; 3] {
-        match self {
-            Self::Add { field, amount } => ["add".into(), field.clone(), amount.to_string()],
-            Self::Unique { value } => ["unique".into(), value.clone(), "1".into()],
-            Self::Top { field, amount } => ["top".into(), field.clone(), amount.to_string()],
-            Self::Minute { amount } => ["minute".into(), String::new(), amount.to_string()],
-        }
+/// As the script takes it.
+fn arguments(update: &Update) -> [String; 3] {
+    match update {
+        Update::Add { field, amount } => ["add".into(), field.clone(), amount.to_string()],
+        Update::Unique { value } => ["unique".into(), value.clone(), "1".into()],
+        Update::Top { field, amount } => ["top".into(), field.clone(), amount.to_string()],
+        Update::Minute { amount } => ["minute".into(), String::new(), amount.to_string()],
     }
 }
 
-/// Updates a message may bring; the rest is dropped.
-pub const UPDATES: usize = 16;
-/// Bytes of one update's field; an update with a longer one is dropped.
-pub const UPDATE_FIELD_BYTES: usize = 64;
 /// Fields that a statistics key may have before the rest goes to `other`.
 pub(crate) const STATISTICS_FIELDS: usize = 256;
-
-/// Whether a call stores the message or only looks whether it is stored, and counts the refusal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
-    Append,
-    /// Moderation refused it: a resend of a message stored before still gets its position.
-    Refuse,
-}
-
-/// What became of an append.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Appended {
-    Stored {
-        position: Position,
-        at: Timestamp,
-        action: Action,
-    },
-    /// It had been stored before, here.
-    Duplicate {
-        position: Position,
-        action: Action,
-    },
-    /// Mode `Refuse`: it was not stored before either.
-    Refused,
-    /// By a ban or mute, until then; `None` for ever.
-    Banned {
-        until: Option<Timestamp>,
-    },
-    RateLimited {
-        retry_after: Duration,
-    },
-    /// The ACL user of this edge may not publish to the room.
-    Unpublishable,
-}
 
 /// Appends `draft` to a room's log.
 pub fn append(
@@ -264,7 +217,7 @@ pub fn append(
         keyspace.publish.to_owned(),
         STATISTICS_FIELDS.to_string(),
     ];
-    arguments.extend(updates.iter().take(UPDATES).flat_map(Update::arguments));
+    arguments.extend(updates.iter().take(UPDATES).flat_map(self::arguments));
     Call::new(
         &APPEND,
         vec![
@@ -308,35 +261,6 @@ pub fn appended(reply: &[Value]) -> Result<Appended, ReplyError> {
         "unpublishable" => Appended::Unpublishable,
         _ => return Err(SHAPE),
     })
-}
-
-/// Which stretch of a log to read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Range {
-    /// For a reader at this number: its entry, if it is kept, so that its tag can be compared, and
-    /// what follows it. The reader's own entry is not counted in the limits.
-    After(Seq),
-    /// This entry and what follows it.
-    From(Seq),
-    /// What precedes this entry.
-    Before(Seq),
-    /// The newest.
-    Tail,
-}
-
-/// A stretch of a room's log as it was at one moment.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Stretch {
-    /// Where a reader stands who has everything before the lowest entry or tombstone kept;
-    /// `None` if the log is empty.
-    pub before_first: Option<Position>,
-    /// The newest entry.
-    pub head: Position,
-    /// Whether the log goes on beyond `entries`, in the direction of reading.
-    pub more: bool,
-    pub entries: Vec<Entry>,
-    /// Bytes of the entries as stored.
-    pub bytes: usize,
 }
 
 /// Reads at most `entries` entries and `bytes` bytes (but one entry at least).
@@ -415,13 +339,6 @@ pub enum Presence<'a> {
     /// The edge lives on. Answered by a count of 0 if it had expired and its members are gone:
     /// then each connection has to join again.
     Refresh,
-}
-
-/// The members of a room: how many, and some of them.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Members {
-    pub count: u64,
-    pub listed: Vec<User>,
 }
 
 pub fn presence(keyspace: &Keyspace, room: &RoomName, edge: &str, presence: Presence<'_>) -> Call {
@@ -517,13 +434,6 @@ pub fn opened(reply: &[Value]) -> Result<bool, ReplyError> {
         Some("full") => Ok(false),
         _ => Err(ReplyError::Shape("room")),
     }
-}
-
-/// A room and its members now.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RoomCount {
-    pub room: RoomName,
-    pub members: u64,
 }
 
 /// The command that lists the rooms with most members, its name first.

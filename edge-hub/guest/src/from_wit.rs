@@ -6,7 +6,7 @@ use crate::bindings::exports::clustertalk::websocket::handler;
 use clustertalk_core::event::{Event, Verdict};
 use clustertalk_core::hub::Connection;
 use clustertalk_core::log::Action;
-use clustertalk_core::redis::Update;
+use clustertalk_core::store::Update;
 
 pub fn connection(connection: handler::Connection) -> Connection {
     let handler::Connection {

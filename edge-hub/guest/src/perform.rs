@@ -118,9 +118,9 @@ impl<'a> Performer<'a> {
     pub fn load(
         &self,
         room: &RoomName,
-        range: redis::Range,
+        range: clustertalk_core::store::Range,
         limit: usize,
-    ) -> Result<redis::Stretch, NoAnswer> {
+    ) -> Result<clustertalk_core::store::Stretch, NoAnswer> {
         let bytes = self.settings.hub.limits.page_bytes;
         let reply = self.call(&redis::read(
             &self.settings.keyspace,
@@ -132,7 +132,10 @@ impl<'a> Performer<'a> {
         read(redis::stretch(&reply))
     }
 
-    pub fn list_rooms(&self, most: usize) -> Result<Vec<redis::RoomCount>, NoAnswer> {
+    pub fn list_rooms(
+        &self,
+        most: usize,
+    ) -> Result<Vec<clustertalk_core::store::RoomCount>, NoAnswer> {
         Ok(redis::rooms(&self.command(&redis::list_rooms(
             &self.settings.keyspace,
             most,

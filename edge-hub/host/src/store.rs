@@ -6,7 +6,8 @@ use std::time::Duration;
 use clustertalk_core::{
     ids::RoomName,
     limits::Limits,
-    redis::{self as contract, Call, Keyspace, Members, Presence, Range, Stretch, Value},
+    redis::{self as contract, Call, Keyspace, Presence, Value},
+    store::{Members, Range, Stretch},
 };
 use redis::{
     AsyncConnectionConfig, Client, Cmd,

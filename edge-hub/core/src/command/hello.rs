@@ -9,7 +9,7 @@ use crate::hub::session::{Bucket, Live, Session};
 use crate::ids::{User, UserId};
 use crate::limits::WELCOME_ROOMS;
 use crate::protocol::{CloseCode, ErrorCode, JoinRoom, RoomSummary, ServerFrame, Welcome};
-use crate::redis::RoomCount;
+use crate::store::RoomCount;
 use crate::time::Timestamp;
 
 #[derive(Clone, Debug, PartialEq)]

@@ -7,7 +7,7 @@ use crate::event::NoAnswer;
 use crate::hub::Hub;
 use crate::ids::RoomName;
 use crate::protocol::{ErrorCode, History, HistoryRange, ServerFrame};
-use crate::redis::{Range, Stretch};
+use crate::store::{Range, Stretch};
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Pending {

@@ -9,7 +9,7 @@ use crate::hub::Hub;
 use crate::ids::{MessageId, RoomName};
 use crate::log::{Action, Body, Draft, Moderation, Reference};
 use crate::protocol::{ErrorCode, ErrorFrame, ServerFrame};
-use crate::redis::{Appended, Mode, UPDATE_FIELD_BYTES, UPDATES, Update};
+use crate::store::{Appended, Mode, UPDATE_FIELD_BYTES, UPDATES, Update};
 use crate::time::Timestamp;
 use std::time::Duration;
 

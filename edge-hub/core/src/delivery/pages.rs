@@ -2,7 +2,7 @@ use super::publication::frame;
 use crate::ids::{Position, RoomName, Seq};
 use crate::log::{Content, Entry};
 use crate::protocol::{Joined, Page, ServerFrame};
-use crate::redis::{Members, Stretch};
+use crate::store::{Members, Stretch};
 use serde::Serialize;
 
 /// Why a client's position does not lead to the newest entry without loss.
@@ -31,7 +31,7 @@ pub struct Lost {
 pub enum CatchUp {
     /// To be shown in this order; never empty.
     Segments(Vec<Catch>),
-    /// The reader's position is in no log that we have. Read [`crate::redis::Range::Tail`], and
+    /// The reader's position is in no log that we have. Read [`crate::store::Range::Tail`], and
     /// hand that to [`CatchUp::recent`].
     Diverged,
 }
@@ -47,7 +47,7 @@ pub struct Catch {
     pub position: Position,
 }
 
-/// Judges a stretch that was read for a reader at `since` by [`crate::redis::Range::After`] its own
+/// Judges a stretch that was read for a reader at `since` by [`crate::store::Range::After`] its own
 /// number: the resume table of PROTOCOL.md.
 pub fn catch_up(since: Position, stretch: Stretch) -> CatchUp {
     let Some(before_first) = stretch.before_first else {

@@ -1,7 +1,7 @@
 use super::world::{World, draft, stored};
 use clustertalk_core::ids::Position;
 use clustertalk_core::log::{Action, Entry};
-use clustertalk_core::redis::{Appended, Mode};
+use clustertalk_core::store::{Appended, Mode};
 use std::thread;
 
 #[test]
@@ -128,7 +128,7 @@ fn a_resend_of_a_deleted_message_is_answered_from_its_tombstone() {
 fn a_refused_message_is_counted_and_neither_stored_nor_published() {
     let mut world = World::new();
     let mut listener = world.subscribe();
-    let update = clustertalk_core::redis::Update::Add {
+    let update = clustertalk_core::store::Update::Add {
         field: "action:block".to_owned(),
         amount: 1,
     };

@@ -1,8 +1,9 @@
 use super::server::Reply;
 use super::world::{World, draft, stored};
 use clustertalk_core::ids::Position;
-use clustertalk_core::redis::{Appended, Mode, Update, Value};
+use clustertalk_core::redis::Value;
 use clustertalk_core::statistics::{self, Scope, bring_up, figures};
+use clustertalk_core::store::{Appended, Mode, Update};
 use clustertalk_core::time::Timestamp;
 
 fn add(field: &str) -> Update {

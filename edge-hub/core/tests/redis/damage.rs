@@ -5,7 +5,7 @@ use super::world::{World, ids, stored};
 use clustertalk_core::delivery::{CatchUp, Lost, Reason, catch_up};
 use clustertalk_core::ids::Position;
 use clustertalk_core::log::Content;
-use clustertalk_core::redis::{Appended, Mode, Range};
+use clustertalk_core::store::{Appended, Mode, Range};
 
 #[test]
 fn entries_deleted_at_the_end_leave_a_damaged_tombstone_and_the_chain_goes_on() {

@@ -2,7 +2,8 @@ use super::server::{Client, Reply};
 use super::world::{World, user};
 use clustertalk_core::delivery::{Ephemeral, Publication};
 use clustertalk_core::ids::User;
-use clustertalk_core::redis::{self, Members, Presence};
+use clustertalk_core::redis::{self, Presence};
+use clustertalk_core::store::Members;
 
 impl World {
     fn presence(&mut self, edge: &str, presence: Presence<'_>) -> Members {

@@ -1,6 +1,6 @@
 use super::world::{World, draft_saying, ids};
 use clustertalk_core::ids::Position;
-use clustertalk_core::redis::{Mode, Range};
+use clustertalk_core::store::{Mode, Range};
 
 const BYTES: usize = 1 << 20;
 

@@ -1,6 +1,7 @@
 use super::server::{Reply, Server};
 use super::world::{World, draft, draft_saying, stored};
-use clustertalk_core::redis::{Appended, Mode, heartbeat};
+use clustertalk_core::redis::heartbeat;
+use clustertalk_core::store::{Appended, Mode};
 use clustertalk_core::time::Timestamp;
 use std::time::{Duration, Instant};
 

@@ -1,7 +1,8 @@
 use super::server::Reply;
 use super::world::World;
 use clustertalk_core::ids::RoomName;
-use clustertalk_core::redis::{self, RoomCount, Value};
+use clustertalk_core::redis::{self, Value};
+use clustertalk_core::store::RoomCount;
 
 impl World {
     fn open(&mut self, name: &str) -> bool {

@@ -1,6 +1,6 @@
 use super::server::Reply;
 use super::world::{World, ids, stored, tag};
-use clustertalk_core::redis::Range;
+use clustertalk_core::store::Range;
 use std::time::Duration;
 
 #[test]

@@ -7,7 +7,7 @@ use clustertalk_core::protocol::{
     ClientFrame, EntryFrame, ErrorCode, History, HistoryRange, JoinRoom, MessageFrame, Pong,
     PresenceFrame, Refusal, RoomPosition, RoomSummary, ServerFrame, Skipped, Welcome, decode,
 };
-use clustertalk_core::redis::Members;
+use clustertalk_core::store::Members;
 use clustertalk_core::time::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};

@@ -5,7 +5,7 @@ use clustertalk_core::event::{Event, NoAnswer, Verdict};
 use clustertalk_core::hub::{Connection, Hub, Settings};
 use clustertalk_core::ids::{Position, RoomName};
 use clustertalk_core::log::Action;
-use clustertalk_core::redis::{Appended, Mode, Range, RoomCount, Update};
+use clustertalk_core::store::{Appended, Mode, Range, RoomCount, Update};
 use clustertalk_core::time::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};

@@ -2,7 +2,7 @@ use super::files::run_all;
 use super::stored::{Stored, stretch};
 use clustertalk_core::delivery::{CatchUp, catch_up, joined};
 use clustertalk_core::ids::{Position, RoomName};
-use clustertalk_core::redis::{Members, Range};
+use clustertalk_core::store::{Members, Range};
 use serde::Deserialize;
 use serde_json::Value;
 

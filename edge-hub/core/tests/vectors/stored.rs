@@ -2,7 +2,7 @@
 
 use clustertalk_core::ids::{Position, Seq, Tag};
 use clustertalk_core::log::Entry;
-use clustertalk_core::redis::{Range, Stretch};
+use clustertalk_core::store::{Range, Stretch};
 use serde::Deserialize;
 use serde_json::json;
 

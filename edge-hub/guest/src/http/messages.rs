@@ -8,7 +8,7 @@ use clustertalk_core::event::{Event, NoAnswer};
 use clustertalk_core::hub::{Connection, Hub};
 use clustertalk_core::ids::{Position, RoomName, Seq, User, UserId};
 use clustertalk_core::protocol::{EntryFrame, ErrorCode, ServerFrame};
-use clustertalk_core::redis::Range;
+use clustertalk_core::store::Range;
 use serde_json::{Value, json};
 use spin_sdk::http::IncomingRequest;
 

@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 use clustertalk_core::{
     delivery::{Catch, CatchUp, catch_up, joined, page},
     ids::{Position, RoomName},
-    redis::{Members, Range, Stretch},
+    store::{Members, Range, Stretch},
 };
 use tokio::time::sleep;
 
