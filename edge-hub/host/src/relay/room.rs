@@ -15,10 +15,10 @@ use clustertalk_core::{
     ids::{Position, RoomName},
     limits::EDGE_TAGS,
     log::Entry,
-    redis::Range,
+    store::Range,
 };
 use tokio::{
-    sync::mpsc,
+    sync::{OwnedSemaphorePermit, mpsc},
     task::AbortHandle,
     time::{Instant, MissedTickBehavior, interval, sleep},
 };
@@ -29,7 +29,7 @@ use super::{
     cache::{self, Cache},
     catch_up::pages,
 };
-use crate::{store::StoreError, websocket::encode_text};
+use crate::{queue::DEFAULT_QUEUE_BYTES, store::StoreError, websocket::encode_text};
 
 /// How often a room looks after itself.
 const TICK: Duration = Duration::from_secs(1);
@@ -41,8 +41,12 @@ const CHECK_ACTIVE: Duration = Duration::from_secs(2);
 const CHECK_QUIET: Duration = Duration::from_secs(30);
 /// A room without followers is forgotten after this time.
 const LINGER: Duration = Duration::from_secs(10);
-/// Before another try when Redis did not answer.
+/// Before another try when Redis did not answer; it doubles up to [`LONGEST_PAUSE`].
 const PAUSE: Duration = Duration::from_millis(250);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// Bytes in a connection's queue up to which it is given a page at once. Half of what a queue
+/// takes: live messages of other rooms need place as well.
+const QUEUE_BYTES: usize = DEFAULT_QUEUE_BYTES / 2;
 
 /// What a room's task is told.
 pub enum Control {
@@ -55,6 +59,8 @@ pub enum Control {
         number: u64,
         generation: u64,
         position: Position,
+        /// Of the connection; kept until the last page is queued.
+        turn: OwnedSemaphorePermit,
     },
     Detach {
         number: u64,
@@ -113,9 +119,11 @@ impl Room {
     ) {
         // Only what is published after the confirmation is sure to come, so the log is read after it.
         self.relay.subscriber.subscribe(&self.name).await;
+        let mut pause = PAUSE;
         while let Err(error) = self.open().await {
             tracing::warn!(room = %self.name, %error, "cannot read the room; trying again");
-            sleep(PAUSE).await;
+            sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
         }
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -176,17 +184,26 @@ impl Room {
                 if self.presence.stale() {
                     self.presence.read(&self.relay.store, &self.name).await;
                 }
+                if since.is_some_and(|since| since.seq > self.cursor.position().seq) {
+                    // Another edge told him of what is lost or late here.
+                    self.fetch().await;
+                }
                 self.attach(follower, since);
             }
             Control::CaughtUp {
                 number,
                 generation,
                 position,
+                turn: _turn,
             } => {
                 let current = self.catching_up.get(&number);
                 if current.is_some_and(|current| current.generation == generation)
                     && let Some(CatchingUp { follower, .. }) = self.catching_up.remove(&number)
                 {
+                    if self.cursor.tag_at(position.seq) != Some(position.tag) {
+                        // The pages came from the log, and it knows more than what was published.
+                        self.fetch().await;
+                    }
                     self.attach_after_pages(follower, position);
                 }
             }
@@ -203,15 +220,13 @@ impl Room {
         let limits = self.relay.store.limits();
         let position = self.cursor.position();
         let entries = match since {
-            None => Some(self.cache.newest(limits.recent_messages)),
+            None if position == Position::ORIGIN => Some(Vec::new()),
+            None => self.cache.newest(limits.recent_messages),
             Some(since) if since == position => Some(Vec::new()),
             Some(since) => self.cache.after(since),
         };
-        let fits = |entries: &Vec<Entry>| {
-            let bytes: usize = entries.iter().map(cache::size).sum();
-            entries.len() <= limits.page_messages && bytes <= limits.page_bytes
-        };
-        let Some(entries) = entries.filter(fits) else {
+        let turn = Arc::clone(&follower.turn);
+        let (Some(entries), Ok(_turn)) = (self.one_page(entries), turn.try_acquire()) else {
             return self.send_pages(follower, since, true);
         };
         let catch = Catch {
@@ -223,8 +238,21 @@ impl Room {
         };
         self.presence.note(&follower.user);
         let frame = joined(&self.name, &catch, position, false, &self.presence.members);
-        follower.queue.push(encode_text(&frame.encode()));
+        let encoded = encode_text(&frame.encode());
+        if follower.queue.bytes() + encoded.len() > QUEUE_BYTES {
+            return self.send_pages(follower, since, true);
+        }
+        follower.queue.push(encoded);
         self.followers.insert(follower.number, follower);
+    }
+
+    /// Entries that are no more than a page may hold.
+    fn one_page(&self, entries: Option<Vec<Entry>>) -> Option<Vec<Entry>> {
+        let limits = self.relay.store.limits();
+        entries.filter(|entries| {
+            let bytes: usize = entries.iter().map(cache::size).sum();
+            entries.len() <= limits.page_messages && bytes <= limits.page_bytes
+        })
     }
 
     /// The last page, and from then on what comes.
@@ -235,7 +263,7 @@ impl Room {
         } else {
             self.cache.after(reached)
         };
-        let Some(entries) = entries else {
+        let Some(entries) = self.one_page(entries) else {
             return self.send_pages(follower, Some(reached), false);
         };
         let catch = Catch {
@@ -259,17 +287,18 @@ impl Room {
         let pages = pages(
             Arc::clone(&self.relay),
             self.name.clone(),
-            Arc::clone(&follower.queue),
+            follower.clone(),
             since,
             first.then_some(members),
         );
         let control = self.handle.control.clone();
         let task = tokio::spawn(async move {
-            if let Some(position) = pages.await {
+            if let Some((position, turn)) = pages.await {
                 let _ = control.send(Control::CaughtUp {
                     number,
                     generation,
                     position,
+                    turn,
                 });
             }
         });
@@ -449,7 +478,9 @@ impl Room {
                 .chain(catching_up)
                 .cloned()
                 .collect();
-            presence::refresh(&self.relay.store, &self.name, &followers).await;
+            self.presence
+                .refresh(&self.relay.store, &self.name, &followers)
+                .await;
         }
     }
 
@@ -458,7 +489,7 @@ impl Room {
             .handle
             .position
             .write()
-            .unwrap_or_else(PoisonError::into_inner) = self.cursor.position();
+            .unwrap_or_else(PoisonError::into_inner) = Some(self.cursor.position());
     }
 
     /// Ends the task unless somebody has just asked for the room.

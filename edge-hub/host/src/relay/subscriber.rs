@@ -14,7 +14,7 @@ use futures_util::StreamExt;
 use redis::aio::{PubSubSink, PubSubStream};
 use tokio::{
     sync::{mpsc, oneshot},
-    time::{Instant, MissedTickBehavior, interval, sleep},
+    time::{Instant, MissedTickBehavior, interval, sleep, timeout},
 };
 
 use super::{Figures, Relay};
@@ -142,7 +142,7 @@ impl Task {
         let keyspace = self.store.keyspace();
         let mut channels = vec![contract::heartbeat_channel(keyspace, self.store.edge())];
         channels.extend(self.subscribed.iter().map(|room| keyspace.channel(room)));
-        sink.subscribe(channels).await?;
+        confirmed(sink.subscribe(channels)).await?;
         Ok((sink, stream))
     }
 
@@ -177,7 +177,7 @@ impl Task {
                     Some(Command::Subscribe { room, confirmed }) => {
                         let channel = self.store.keyspace().channel(&room);
                         self.subscribed.insert(room);
-                        if sink.subscribe(channel).await.is_err() {
+                        if self::confirmed(sink.subscribe(channel)).await.is_err() {
                             self.unconfirmed.push(confirmed);
                             return Ended::Lost("a subscription was not confirmed");
                         }
@@ -186,7 +186,7 @@ impl Task {
                     Some(Command::Unsubscribe { room }) => {
                         let channel = self.store.keyspace().channel(&room);
                         self.subscribed.remove(&room);
-                        if sink.unsubscribe(channel).await.is_err() {
+                        if self::confirmed(sink.unsubscribe(channel)).await.is_err() {
                             return Ended::Lost("an end of a subscription was not confirmed");
                         }
                     }
@@ -206,6 +206,16 @@ impl Task {
                 }
             }
         }
+    }
+}
+
+/// Without a limit, a server that fell silent would hold up the check of the heartbeat too.
+async fn confirmed(
+    confirmation: impl Future<Output = redis::RedisResult<()>>,
+) -> redis::RedisResult<()> {
+    match timeout(SILENCE, confirmation).await {
+        Ok(confirmed) => confirmed,
+        Err(_) => Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()),
     }
 }
 

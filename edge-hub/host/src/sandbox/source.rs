@@ -129,10 +129,14 @@ fn build<B>(runtime: &Runtime, path: &Path, prepare: &Prepare<B>) -> Result<Buil
         .load(&runtime.engine, &digest, &bytes)
         .map_err(|error| LoadError::Compile {
             path: path.to_owned(),
-            reason: error.root_cause().to_string(),
+            reason: one_line(&error.root_cause().to_string()),
         })?;
     Ok(Build {
         digest,
         prepared: prepare(runtime, path, component)?,
     })
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -6,7 +6,8 @@ use clustertalk_core::{
     ids::{RoomName, User, UserId},
     limits::{JOINED_MEMBERS, PRESENCE_MEMBERS},
     protocol::{PresenceFrame, ServerFrame},
-    redis::{self as contract, Members, PRESENCE_LIFE},
+    redis::{self as contract, PRESENCE_LIFE},
+    store::Members,
 };
 use tokio::time::Instant;
 
@@ -25,6 +26,8 @@ pub struct Presence {
     pub members: Members,
     read_at: Option<Instant>,
     refreshed_at: Option<Instant>,
+    /// The last refresh found that this edge had expired.
+    expired: bool,
     told_at: Option<Instant>,
     /// Not told yet; one who comes and goes in between is told as he is now.
     changes: HashMap<UserId, (User, bool)>,
@@ -37,12 +40,11 @@ impl Presence {
 
     pub async fn read(&mut self, store: &Store, room: &RoomName) {
         match store.members(room).await {
-            Ok(members) => {
-                self.members = members;
-                self.read_at = Some(Instant::now());
-            }
+            Ok(members) => self.members = members,
             Err(error) => tracing::debug!(%room, %error, "cannot read the members"),
         }
+        // Also after a failure: those who come meanwhile must not wait for Redis one after the other.
+        self.read_at = Some(Instant::now());
     }
 
     /// One who joins is there, even if the list is a moment older than he.
@@ -108,37 +110,39 @@ impl Presence {
         }
         due
     }
-}
 
-/// Keeps this edge's members alive, and lets those of dead edges leave.
-pub async fn refresh(store: &Store, room: &RoomName, followers: &[Follower]) {
-    if let Err(error) = try_refresh(store, room, followers).await {
-        tracing::debug!(%room, %error, "cannot refresh the presence");
-    }
-}
-
-async fn try_refresh(
-    store: &Store,
-    room: &RoomName,
-    followers: &[Follower],
-) -> Result<(), StoreError> {
-    if !followers.is_empty() && store.presence(room, contract::Presence::Refresh).await? == 0 {
-        // This edge was silent for so long that it was taken for dead.
-        for Follower { user, id, .. } in followers {
-            store
-                .presence(
-                    room,
-                    contract::Presence::Join {
-                        user,
-                        connection: id,
-                    },
-                )
-                .await?;
+    /// Keeps this edge's members alive, and lets those of dead edges leave.
+    pub async fn refresh(&mut self, store: &Store, room: &RoomName, followers: &[Follower]) {
+        if let Err(error) = self.try_refresh(store, room, followers).await {
+            tracing::debug!(%room, %error, "cannot refresh the presence");
         }
     }
-    let count = store.presence(room, contract::Presence::Sweep).await?;
-    store
-        .call(&contract::count_room(store.keyspace(), room, count))
-        .await?;
-    Ok(())
+
+    async fn try_refresh(
+        &mut self,
+        store: &Store,
+        room: &RoomName,
+        followers: &[Follower],
+    ) -> Result<(), StoreError> {
+        let expired =
+            !followers.is_empty() && store.presence(room, contract::Presence::Refresh).await? == 0;
+        if expired && self.expired {
+            // This edge was silent for so long that it was taken for dead.
+            for Follower { user, id, .. } in followers {
+                let connection = id;
+                store
+                    .presence(room, contract::Presence::Join { user, connection })
+                    .await?;
+            }
+        } else if expired {
+            // Or its last members are just leaving: their presence goes a moment before they do.
+            self.refreshed_at = None;
+        }
+        self.expired = expired && !self.expired;
+        let count = store.presence(room, contract::Presence::Sweep).await?;
+        store
+            .call(&contract::count_room(store.keyspace(), room, count))
+            .await?;
+        Ok(())
+    }
 }
