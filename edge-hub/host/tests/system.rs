@@ -1,0 +1,21 @@
+//! The whole system: the binary `clustertalk`, a real Redis, real sockets and the built components.
+//! Each test provokes one kind of failure and says in its name what must hold all the same.
+//!
+//! `cargo xtask build` makes the components; `redis-server` must be installed. One binary, so that
+//! it links once; each test has a Redis and edges of its own, so that any may run beside any other.
+
+mod system {
+    mod bad_input;
+    mod chat;
+    mod client;
+    mod command_line;
+    mod components;
+    mod crashes;
+    mod harness;
+    mod http;
+    mod http_client;
+    mod redis_doc;
+    mod resume;
+    mod slow_consumer;
+    mod two_edges;
+}
