@@ -10,7 +10,7 @@ use clustertalk_core::{
     protocol::{self, ClientFrame, CloseCode, ErrorCode, Pong, RoomPosition, ServerFrame},
     redis::{Presence, count_room},
 };
-use tokio::time::Instant;
+use tokio::{sync::Semaphore, time::Instant};
 
 use crate::{
     clock,
@@ -37,6 +37,7 @@ struct Driven {
     number: u64,
     id: Arc<str>,
     queue: Arc<Queue>,
+    turn: Arc<Semaphore>,
     /// The hub's own bytes, handed back with each event.
     session: Vec<u8>,
     user: Option<User>,
@@ -61,6 +62,7 @@ impl Driver {
             number,
             id,
             queue,
+            turn: Arc::new(Semaphore::new(1)),
             session: Vec::new(),
             user: None,
             rooms: Vec::new(),
@@ -187,6 +189,7 @@ impl Driven {
             id: Arc::clone(&self.id),
             user,
             queue: Arc::clone(&self.queue),
+            turn: Arc::clone(&self.turn),
         };
         let handle = self.edge.relay().attach(&room, follower, since);
         self.rooms.retain(|(joined, _)| *joined != room);
@@ -208,9 +211,11 @@ impl Driven {
         let Ok((ClientFrame::Ping, reference)) = protocol::decode(text, self.edge.limits()) else {
             return None;
         };
-        let rooms = self.rooms.iter().map(|(room, handle)| RoomPosition {
-            room: room.clone(),
-            position: handle.position(),
+        let rooms = self.rooms.iter().filter_map(|(room, handle)| {
+            Some(RoomPosition {
+                room: room.clone(),
+                position: handle.position()?,
+            })
         });
         Some(ServerFrame::Pong(Pong {
             rooms: rooms.collect(),

@@ -54,7 +54,7 @@ pub struct Figures {
     pub publications: AtomicU64,
     /// Frames queued for connections.
     pub deliveries: AtomicU64,
-    /// Times that a room had to read its log because a publication did not fit.
+    /// Times that a room read its log, because of a gap or as a check.
     pub fetches: AtomicU64,
     /// Times that the log itself was another one than before.
     pub diverged: AtomicU64,
@@ -79,6 +79,9 @@ pub struct Follower {
     pub id: Arc<str>,
     pub user: User,
     pub queue: Arc<Queue>,
+    /// Taken by whoever sends it a page: one is in flight, over all its rooms, or those would fill
+    /// its queue together.
+    pub turn: Arc<Semaphore>,
 }
 
 /// How to reach a room's task.
@@ -86,12 +89,12 @@ pub struct Follower {
 pub struct RoomHandle {
     control: mpsc::UnboundedSender<Control>,
     publications: mpsc::Sender<Arc<[u8]>>,
-    /// Where the room stands, for `pong`.
-    position: Arc<RwLock<Position>>,
+    /// Where the room stands, for `pong`; `None` until its log has been read.
+    position: Arc<RwLock<Option<Position>>>,
 }
 
 impl RoomHandle {
-    pub fn position(&self) -> Position {
+    pub fn position(&self) -> Option<Position> {
         *self.position.read().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -176,11 +179,10 @@ impl Relay {
     fn open(self: &Arc<Self>, room: RoomName) -> RoomHandle {
         let (control, commands) = mpsc::unbounded_channel();
         let (publications, published) = mpsc::channel(WAITING);
-        let position = Arc::new(RwLock::new(Position::ORIGIN));
         let handle = RoomHandle {
             control,
             publications,
-            position,
+            position: Arc::default(),
         };
         let task = Room::new(Arc::clone(self), room, handle.clone());
         tokio::spawn(task.run(commands, published));

@@ -29,6 +29,10 @@ pub struct Cache {
 
 impl Cache {
     pub fn push(&mut self, entry: Entry) {
+        if entry.content == Content::Damaged {
+            // Whoever has not seen it must be told what was lost, and only the log's reader does that.
+            return self.clear();
+        }
         let size = size(&entry);
         if self
             .entries
@@ -67,10 +71,11 @@ impl Cache {
         Some(self.entries.range(skip..).cloned().collect())
     }
 
-    /// The newest entries, oldest first.
-    pub fn newest(&self, most: usize) -> Vec<Entry> {
+    /// The newest entries, oldest first; `None` if the log may have more of them.
+    pub fn newest(&self, most: usize) -> Option<Vec<Entry>> {
         let skip = self.entries.len().saturating_sub(most);
-        self.entries.range(skip..).cloned().collect()
+        let whole = self.entries.len() >= most || self.entries.front()?.link.from == 1;
+        whole.then(|| self.entries.range(skip..).cloned().collect())
     }
 
     fn grow(&mut self, bytes: usize) {
@@ -99,4 +104,48 @@ pub fn size(entry: &Entry) -> usize {
             }
             Content::Skipped | Content::Damaged => 0,
         }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Entry `seq` of a log whose tags are its numbers.
+    fn entry(seq: u64, kind: &str) -> Entry {
+        let json = format!(
+            r#"{{"v":1,"seq":{seq},"prev":"{:016x}","tag":"{seq:016x}","at":1,"kind":"{kind}","hash":"{:064}"}}"#,
+            seq - 1,
+            0,
+        );
+        Entry::parse(json.as_bytes()).expect("an entry")
+    }
+
+    fn numbers(entries: Option<Vec<Entry>>) -> Option<Vec<u64>> {
+        Some(entries?.iter().map(|entry| entry.link.seq).collect())
+    }
+
+    #[test]
+    fn nobody_is_led_over_a_hole() {
+        let mut cache = Cache::default();
+        cache.push(entry(1, "deleted"));
+        let before = entry(1, "deleted").link.position();
+        cache.push(entry(2, "damaged"));
+        cache.push(entry(3, "deleted"));
+        assert_eq!(numbers(cache.after(before)), None);
+        let behind = entry(3, "deleted").link.before();
+        assert_eq!(numbers(cache.after(behind)), Some(vec![3]));
+    }
+
+    #[test]
+    fn a_part_of_the_newest_is_not_taken_for_all_of_them() {
+        let mut cache = Cache::default();
+        assert_eq!(numbers(cache.newest(2)), None);
+        cache.push(entry(5, "deleted"));
+        assert_eq!(numbers(cache.newest(2)), None);
+        cache.push(entry(6, "deleted"));
+        assert_eq!(numbers(cache.newest(2)), Some(vec![5, 6]));
+        let mut whole = Cache::default();
+        whole.push(entry(1, "deleted"));
+        assert_eq!(numbers(whole.newest(2)), Some(vec![1]));
+    }
 }

@@ -8,29 +8,34 @@ use clustertalk_core::{
     ids::{Position, RoomName},
     store::{Members, Range, Stretch},
 };
-use tokio::time::sleep;
+use tokio::{sync::OwnedSemaphorePermit, time::sleep};
 
-use super::Relay;
-use crate::{queue::Queue, store::StoreError, websocket::encode_text};
+use super::{Follower, Relay};
+use crate::{store::StoreError, websocket::encode_text};
 
 /// Before another try when Redis did not answer.
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// Sends pages from `since` on, the first as `joined` if `members` are given, and answers where it
-/// came to; `None` if the connection went away meanwhile. The last page is the room's to send.
+/// came to; `None` if the connection went away meanwhile. The last page is the room's to send, so
+/// the connection's turn goes back with the answer.
 pub async fn pages(
     relay: Arc<Relay>,
     room: RoomName,
-    queue: Arc<Queue>,
+    follower: Follower,
     since: Option<Position>,
     mut members: Option<Members>,
-) -> Option<Position> {
+) -> Option<(Position, OwnedSemaphorePermit)> {
+    let Follower { queue, turn, .. } = follower;
     let mut position = since;
     loop {
+        let turn = Arc::clone(&turn).acquire_owned().await.ok()?;
+        queue.drained().await.ok()?;
         let (segments, head, more) = match next(&relay, &room, position).await {
             Ok(found) => found,
             Err(error) => {
                 tracing::debug!(%room, %error, "cannot read a page; trying again");
+                drop(turn);
                 sleep(PAUSE).await;
                 if !queue.is_open() {
                     return None;
@@ -52,7 +57,7 @@ pub async fn pages(
             queue.drained().await.ok()?;
         }
         if !more {
-            return position;
+            return Some((position?, turn));
         }
     }
 }

@@ -273,9 +273,11 @@ impl Room {
             entries,
             position,
         };
-        follower.queue.push(encode_text(
-            &page(&self.name, &catch, position, false).encode(),
-        ));
+        let encoded = encode_text(&page(&self.name, &catch, position, false).encode());
+        if follower.queue.bytes() + encoded.len() > QUEUE_BYTES {
+            return self.send_pages(follower, Some(reached), false);
+        }
+        follower.queue.push(encoded);
         self.followers.insert(follower.number, follower);
     }
 
