@@ -52,6 +52,8 @@ impl Store {
         let config = ConnectionManagerConfig::new()
             .set_connection_timeout(Some(RESPONSE_TIME))
             .set_response_timeout(Some(RESPONSE_TIME))
+            // Each task tries again by itself, and a room's must not be held up for long.
+            .set_number_of_retries(1)
             .set_min_delay(Duration::from_millis(50))
             .set_max_delay(Duration::from_secs(1));
         let connection = ConnectionManager::new_lazy_with_config(client.clone(), config)?;
