@@ -107,7 +107,7 @@ impl Edge {
     }
 
     /// Why this edge should get no traffic, if so.
-    async fn unready(&self) -> Option<&'static str> {
+    fn unready(&self) -> Option<&'static str> {
         if self.draining.load(Ordering::Relaxed) {
             return Some("draining");
         }
@@ -131,7 +131,7 @@ impl Service for EdgeService {
             (&Method::GET | &Method::HEAD, "/healthz") => {
                 plain(StatusCode::OK, "application/json", r#"{"status":"ok"}"#)
             }
-            (&Method::GET | &Method::HEAD, "/readyz") => match edge.unready().await {
+            (&Method::GET | &Method::HEAD, "/readyz") => match edge.unready() {
                 None => plain(StatusCode::OK, "application/json", r#"{"status":"ready"}"#),
                 Some(reason) => {
                     let body =
