@@ -9,6 +9,7 @@ use clustertalk_core::hub::{Connection, Hub};
 use clustertalk_core::ids::{Position, RoomName, Seq, User, UserId};
 use clustertalk_core::protocol::{EntryFrame, ErrorCode, ServerFrame};
 use clustertalk_core::store::Range;
+use futures::StreamExt;
 use serde_json::{Value, json};
 use spin_sdk::http::IncomingRequest;
 
@@ -147,12 +148,14 @@ pub async fn post(
     if declared.is_some_and(|bytes| bytes > settings.hub.limits.frame_bytes) {
         return Err(Problem::new(ErrorCode::TooLarge));
     }
-    let body = request
-        .into_body()
-        .await
-        .map_err(|_| Problem::new(ErrorCode::BadJson))?;
-    if body.len() > settings.hub.limits.frame_bytes {
-        return Err(Problem::new(ErrorCode::TooLarge));
+    // One that does not declare its length could fill the memory otherwise.
+    let mut chunks = request.into_body_stream();
+    let mut body = Vec::new();
+    while let Some(chunk) = chunks.next().await {
+        body.extend(chunk.map_err(|_| Problem::new(ErrorCode::BadJson))?);
+        if body.len() > settings.hub.limits.frame_bytes {
+            return Err(Problem::new(ErrorCode::TooLarge));
+        }
     }
     let mut fields = match serde_json::from_slice::<Value>(&body) {
         Ok(Value::Object(fields)) => fields,

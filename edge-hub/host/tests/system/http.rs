@@ -145,6 +145,10 @@ async fn bad_requests_get_their_documented_errors() {
             "{method} {path}"
         );
     }
+    // A body that does not declare its length.
+    let chunked = [("transfer-encoding", "chunked")];
+    let answer = request(edge.address, "POST", room, &chunked, &text(17_000)).await;
+    assert_eq!(answer.refusal(), (413, "too_large".to_owned()));
     let head = edge.get(room).await.json()["head"]["seq"].clone();
     assert_eq!(head, 0, "something was stored");
 }
