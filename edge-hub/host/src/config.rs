@@ -80,7 +80,7 @@ pub struct Send {
 pub struct Tail {
     #[command(flatten)]
     pub edge: Edge,
-    /// Begin after this position, as printed by this command: SEQ-TAG.
+    /// Begin after this position, SEQ-TAG, as `clustertalk send` prints it.
     #[arg(long, value_name = "POSITION")]
     pub after: Option<String>,
     /// One JSON object a line.
@@ -106,12 +106,11 @@ pub struct Environment {
 
 impl Environment {
     pub fn read() -> Self {
-        let spin_variables = env::vars()
+        // Not `env::vars`, which panics if any variable at all is not UTF-8.
+        let spin_variables = env::vars_os()
             .filter_map(|(name, value)| {
-                Some((
-                    name.strip_prefix("SPIN_VARIABLE_")?.to_ascii_lowercase(),
-                    value,
-                ))
+                let name = name.to_str()?.strip_prefix("SPIN_VARIABLE_")?;
+                Some((name.to_ascii_lowercase(), value.into_string().ok()?))
             })
             .collect();
         Self {

@@ -6,13 +6,15 @@ use anyhow::Result;
 use http_body_util::BodyExt;
 use hyper::{Method, body::Incoming};
 use serde_json::Value;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use super::http_client::request;
 use crate::config::Tail;
 
 /// Before the connection is made again.
 const PAUSE: Duration = Duration::from_secs(1);
+/// An edge says something every 3 s; a connection that is silent for so long is dead.
+const SILENCE: Duration = Duration::from_secs(15);
 
 pub async fn run(tail: Tail) -> Result<()> {
     let mut last = tail.after.clone();
@@ -64,19 +66,23 @@ async fn follow(
         });
     }
     *connected = true;
-    let mut buffer = String::new();
-    while let Some(frame) = body.frame().await {
+    // Bytes: a character may lie in two frames.
+    let mut buffer = Vec::new();
+    loop {
+        let frame = timeout(SILENCE, body.frame())
+            .await
+            .map_err(|_| Stopped::Lost(anyhow::anyhow!("the edge fell silent")))?;
+        let Some(frame) = frame else { return Ok(()) };
         let frame = frame.map_err(|error| Stopped::Lost(error.into()))?;
         let Ok(data) = frame.into_data() else {
             continue;
         };
-        buffer.push_str(&String::from_utf8_lossy(&data));
-        while let Some(end) = buffer.find("\n\n") {
-            let event: String = buffer.drain(..end + 2).collect();
-            show(tail, &event, last).map_err(|_| Stopped::Output)?;
+        buffer.extend_from_slice(&data);
+        while let Some(end) = buffer.windows(2).position(|pair| pair == b"\n\n") {
+            let event: Vec<u8> = buffer.drain(..end + 2).collect();
+            show(tail, &String::from_utf8_lossy(&event), last).map_err(|_| Stopped::Output)?;
         }
     }
-    Ok(())
 }
 
 async fn whole(body: &mut Incoming) -> String {
@@ -118,12 +124,14 @@ fn show(tail: &Tail, event: &str, last: &mut Option<String>) -> std::io::Result<
         let name = message["user"]["name"].as_str().unwrap_or_default();
         let text = message["text"].as_str().unwrap_or_default();
         let seq = &message["position"]["seq"];
-        // Control characters in a message must not reach the terminal.
-        let plain: String = text
-            .chars()
-            .map(|c| if c.is_control() { ' ' } else { c })
-            .collect();
-        writeln!(out, "{seq} {name}: {plain}")?;
+        writeln!(out, "{seq} {}: {}", plain(name), plain(text))?;
     }
     out.flush()
+}
+
+/// Control characters in a message must not reach the terminal.
+fn plain(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect()
 }
