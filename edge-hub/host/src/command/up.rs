@@ -21,6 +21,9 @@ use crate::{
     store::Store,
 };
 
+/// How long it may take to clear the presence of this edge at the end; others sweep the rest.
+const LEAVING: Duration = Duration::from_secs(2);
+
 /// Runs the edge until Ctrl-C or SIGTERM.
 pub async fn run(up: Up, environment: Environment) -> Result<()> {
     // Listened for from the start, so that a Ctrl-C while components compile ends this as well.
@@ -37,7 +40,11 @@ pub async fn run(up: Up, environment: Environment) -> Result<()> {
     let (local, redis_url) = match environment.redis(up.redis.as_deref()) {
         Some(url) => (None, url),
         None => {
-            let local = LocalRedis::start(&up.data).await?;
+            let local = tokio::select! {
+                local = LocalRedis::start(&up.data) => local?,
+                _ = interrupt.recv() => return Ok(()),
+                _ = terminate.recv() => return Ok(()),
+            };
             let url = local.url().to_owned();
             (Some(local), url)
         }
@@ -137,9 +144,10 @@ async fn serve(
     let _ = timeout(drain, async {
         server.registry().drain(drain / 4).await;
         server.registry().emptied().await;
-        edge.relay().leave_everywhere().await;
     })
     .await;
+    // Above all for those whose sockets did not close in time.
+    let _ = timeout(LEAVING, edge.relay().leave_everywhere()).await;
     serving.abort();
     Ok(())
 }
@@ -186,14 +194,15 @@ fn edge_id() -> String {
     format!("{seconds:x}{:08x}", fastrand::u32(..))
 }
 
-/// A URL as it may be shown: without its password.
+/// A URL as it may be shown: without its password, which may stand in the query of a socket's path.
 pub fn shown(url: &str) -> String {
     let Ok(mut parsed) = url::Url::parse(url) else {
         return "(not a URL)".to_owned();
     };
     if parsed.password().is_some() {
-        let _ = parsed.set_password(Some("…"));
+        let _ = parsed.set_password(Some("***"));
     }
+    parsed.set_query(None);
     parsed.to_string()
 }
 
@@ -203,5 +212,26 @@ fn redis_cli(url: &str) -> String {
             format!("redis-cli -p {}", parsed.port().unwrap_or(6379))
         }
         _ => format!("redis-cli -u {}", shown(url)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_password_is_shown() {
+        for (url, expected) in [
+            ("redis://127.0.0.1:6379", "redis://127.0.0.1:6379"),
+            ("redis://:secret@host:1", "redis://:***@host:1"),
+            ("rediss://ada:secret@host/2", "rediss://ada:***@host/2"),
+            (
+                "unix:///run/redis.sock?pass=secret",
+                "unix:///run/redis.sock",
+            ),
+            ("secret", "(not a URL)"),
+        ] {
+            assert_eq!(shown(url), expected);
+        }
     }
 }
