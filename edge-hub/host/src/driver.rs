@@ -251,11 +251,13 @@ impl Driven {
                 user,
                 connection: &self.id,
             };
-            if let Ok(members) = store.presence(room, leave).await {
-                let _ = store
-                    .call(&count_room(store.keyspace(), room, members))
-                    .await;
-            }
+            // Without Redis each room would take seconds, and the connection counts until then.
+            let Ok(members) = store.presence(room, leave).await else {
+                return;
+            };
+            let _ = store
+                .call(&count_room(store.keyspace(), room, members))
+                .await;
         }
     }
 
