@@ -158,13 +158,14 @@ impl<'a> Performer<'a> {
         let keyspace = &self.settings.keyspace;
         let reply = self.call(&redis::presence(keyspace, room, &self.edge, change))?;
         let count = read(redis::members(&reply))?.count;
-        // The list of rooms shows this count; it lies in another slot, and may be a moment old.
-        let list = if count == 0 && self.is_forgettable(room)? {
+        // The list of rooms shows this count; it lies in another slot, and may be a moment old. The
+        // presence is changed already, so a failure here must not look as if it were not.
+        let list = if count == 0 && self.is_forgettable(room).unwrap_or(false) {
             redis::close_room(keyspace, room)
         } else {
             redis::count_room(keyspace, room, count)
         };
-        self.call(&list)?;
+        let _ = self.call(&list);
         Ok(count)
     }
 
