@@ -13,6 +13,10 @@ use clustertalk_core::redis::{self, Call, Presence, Value};
 use clustertalk_core::time::Timestamp;
 use spin_sdk::redis::{Connection, Error, RedisParameter, RedisResult};
 use std::cell::OnceCell;
+use std::time::{Duration, Instant};
+
+/// A failure within this time was that of a connection, not of Redis.
+const SWIFT: Duration = Duration::from_millis(500);
 
 /// What became of an effect.
 pub enum Performed {
@@ -97,9 +101,19 @@ impl<'a> Performer<'a> {
                     &draft,
                     &updates,
                 );
+                // An outcome that is not known is asked for again: the script knows its messages.
+                // A connection that was lost shows at once; a Redis that is gone must not be
+                // waited for twice.
+                let began = Instant::now();
+                let reply = self.call(&call).or_else(|NoAnswer| {
+                    if began.elapsed() < SWIFT {
+                        self.call(&call)
+                    } else {
+                        Err(NoAnswer)
+                    }
+                });
                 Here(Event::Appended(
-                    self.call(&call)
-                        .and_then(|reply| read(redis::appended(&reply))),
+                    reply.and_then(|reply| read(redis::appended(&reply))),
                 ))
             }
             Effect::Load { room, range, limit } => {

@@ -7,6 +7,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -18,17 +19,22 @@ use hyper::{
     header::{CONTENT_TYPE, HeaderValue},
 };
 
+use tokio::time::timeout;
+
 use crate::{
     application::Application,
     driver::Driver,
     metrics,
     relay::Relay,
     sandbox::{CallError, Sandbox},
-    server::{Body, Refusal, Registry, Service, Upgrade},
+    server::{Body, Origins, Refusal, Registry, Service, Upgrade},
 };
 
 /// An edge is not ready if it has not heard itself through Redis for so long, in milliseconds.
 const STALE_HEARTBEAT: u64 = 3_000;
+
+/// Redis must take a write within this time for the edge to be ready.
+const PROBE_TIME: Duration = Duration::from_secs(1);
 
 /// One running edge.
 pub struct Edge {
@@ -107,31 +113,49 @@ impl Edge {
     }
 
     /// Why this edge should get no traffic, if so.
-    fn unready(&self) -> Option<&'static str> {
+    async fn unready(&self) -> Option<&'static str> {
         if self.draining.load(Ordering::Relaxed) {
             return Some("draining");
         }
         match self.relay.heartbeat_age() {
-            None => Some("no heartbeat has come through Redis yet"),
-            Some(age) if age > STALE_HEARTBEAT => Some("no heartbeat comes through Redis"),
-            Some(_) => None,
+            None => return Some("no heartbeat has come through Redis yet"),
+            Some(age) if age > STALE_HEARTBEAT => return Some("no heartbeat comes through Redis"),
+            Some(_) => {}
+        }
+        // A full Redis still passes heartbeats on, and refuses messages.
+        let store = self.relay.store();
+        let probe = [
+            "SET",
+            &store.keyspace().control("probe"),
+            &self.id,
+            "PX",
+            "1000",
+        ];
+        let probe = probe.map(str::to_owned);
+        match timeout(PROBE_TIME, store.command(&probe)).await {
+            Ok(Ok(_)) => None,
+            Ok(Err(_)) | Err(_) => Some("Redis takes no writes"),
         }
     }
 }
 
-/// An edge as the server's application.
-pub struct EdgeService(pub Arc<Edge>);
+/// An edge as the server's application, and the pages that may use it.
+pub struct EdgeService(pub Arc<Edge>, pub Origins);
 
 impl Service for EdgeService {
     type Handler = Driver;
 
     async fn respond(&self, request: Request<Incoming>, _peer: SocketAddr) -> Response<Body> {
-        let edge = &self.0;
+        let Self(edge, origins) = self;
+        if !origins.allow_request(&request) {
+            let reason = "pages of this origin may not use this edge";
+            return Refusal::new(StatusCode::FORBIDDEN, "bad_origin", reason).into_response();
+        }
         match (request.method(), request.uri().path()) {
             (&Method::GET | &Method::HEAD, "/healthz") => {
                 plain(StatusCode::OK, "application/json", r#"{"status":"ok"}"#)
             }
-            (&Method::GET | &Method::HEAD, "/readyz") => match edge.unready() {
+            (&Method::GET | &Method::HEAD, "/readyz") => match edge.unready().await {
                 None => plain(StatusCode::OK, "application/json", r#"{"status":"ready"}"#),
                 Some(reason) => {
                     let body =

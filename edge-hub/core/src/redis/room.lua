@@ -14,8 +14,11 @@ if operation == 'open' then
     if redis.call('ZCARD', rooms) >= tonumber(ARGV[4]) then return {'full'} end
     redis.call('ZADD', rooms, 0, room)
   end
-elseif operation == 'count' then
+elseif operation == 'count' and ARGV[3] ~= '0' then
   redis.call('ZADD', rooms, ARGV[3], room)
+elseif operation == 'count' then
+  -- A room that was taken off the list must not come back because an edge still looks after it.
+  redis.call('ZADD', rooms, 'XX', 0, room)
 else
   redis.call('ZREM', rooms, room)
 end

@@ -113,7 +113,7 @@ async fn serve(
 ) -> Result<()> {
     let address = listener.local_addr()?;
     let server = Server::new(
-        EdgeService(Arc::clone(&edge)),
+        EdgeService(Arc::clone(&edge), origins.clone()),
         Options {
             origins,
             ..Options::default()
