@@ -50,7 +50,9 @@ fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
     let command = arguments.next().unwrap_or_else(|| "help".into());
     match run(&command.to_string_lossy(), arguments.collect()) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(true) => ExitCode::SUCCESS,
+        // Said already: the last line is for whoever counts.
+        Ok(false) => ExitCode::FAILURE,
         Err(error) => {
             process::fail(&format!("{error:#}"));
             ExitCode::FAILURE
@@ -58,7 +60,8 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(command: &str, arguments: Vec<OsString>) -> Result<()> {
+/// True if all went well.
+fn run(command: &str, arguments: Vec<OsString>) -> Result<bool> {
     if matches!(command, "help" | "--help" | "-h") {
         return print_help(arguments.first());
     }
@@ -70,14 +73,14 @@ fn run(command: &str, arguments: Vec<OsString>) -> Result<()> {
         Some("--help" | "-h")
     ) {
         print!("{help}");
-        return Ok(());
+        return Ok(true);
     }
     let project = Project::find()?;
     match *name {
         "up" => up::run(&project, arguments),
         "dev" => dev::run(&project, arguments),
         "build" => build::run(&project, &names(arguments)?),
-        "test" => test::run(&project, &names(arguments)?),
+        "test" => return test::run(&project, &names(arguments)?),
         "tidy" => {
             let [] = switches(arguments, [])?;
             tidy::run(&project)
@@ -91,10 +94,11 @@ fn run(command: &str, arguments: Vec<OsString>) -> Result<()> {
             setup::run(&project, tests)
         }
         other => unreachable!("`{other}` is listed in COMMANDS and has no arm"),
-    }
+    }?;
+    Ok(true)
 }
 
-fn print_help(command: Option<&OsString>) -> Result<()> {
+fn print_help(command: Option<&OsString>) -> Result<bool> {
     if let Some(command) = command {
         return run(&command.to_string_lossy(), vec!["--help".into()]);
     }
@@ -103,7 +107,7 @@ fn print_help(command: Option<&OsString>) -> Result<()> {
         println!("  {name:<8} {line}");
     }
     println!("\n`cargo xtask <command> --help` says more.");
-    Ok(())
+    Ok(true)
 }
 
 /// Arguments of a command that takes names only.

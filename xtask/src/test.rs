@@ -5,7 +5,7 @@ mod report;
 
 use std::{path::Path, process::Command, time::Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
 use crate::{
     build::{self, GUESTS},
@@ -118,8 +118,8 @@ const GROUPS: &[Group] = &[
     },
 ];
 
-/// Runs the named groups; all of them if none is named. Fails if a group fails.
-pub fn run(project: &Project, names: &[String]) -> Result<()> {
+/// Runs the named groups; all of them if none is named. True if all passed.
+pub fn run(project: &Project, names: &[String]) -> Result<bool> {
     let groups = groups(names)?;
     // All at once, before anything runs: whoever has to ask an administrator asks once.
     let mut needs: Vec<Need> = Vec::new();
@@ -146,20 +146,20 @@ pub fn run(project: &Project, names: &[String]) -> Result<()> {
         );
         rows.push(row);
     }
-    report::print(&rows);
     let failed: Vec<_> = rows
         .iter()
         .filter(|row| row.counts.failed > 0)
         .map(|row| row.name)
         .collect();
     if !failed.is_empty() {
-        bail!(
+        process::fail(&format!(
             "failed: {}; one group alone: `cargo xtask test {}`",
             failed.join(", "),
             failed[0]
-        );
+        ));
     }
-    Ok(())
+    report::print(&rows);
+    Ok(failed.is_empty())
 }
 
 fn groups(names: &[String]) -> Result<Vec<&'static Group>> {

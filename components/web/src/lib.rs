@@ -20,11 +20,7 @@ mod component {
             _ => Verb::Other,
         };
         let path = request.path_with_query().unwrap_or_default();
-        let known = request
-            .headers()
-            .get(&"if-none-match".to_owned())
-            .into_iter()
-            .next();
+        let known = request.headers().get("if-none-match").into_iter().next();
         let known = known
             .as_deref()
             .and_then(|value| std::str::from_utf8(value).ok());
