@@ -66,14 +66,18 @@ async fn the_transcript_is_true() {
     // Whatever was published until now is on its way; what is awaited has been published.
     let mut published = published.on_message();
     for expected in blocks("published") {
-        loop {
-            let message = within(expected, published.next()).await.expect("a message");
-            let payload: String = message.get_payload().expect("text");
-            let line = format!("{} {payload}", message.get_channel_name());
-            if values.fit(expected, &line) {
-                break;
+        // Heartbeats never end, so the deadline is for all that comes until the right one.
+        within(expected, async {
+            loop {
+                let message = published.next().await.expect("a message");
+                let payload: String = message.get_payload().expect("text");
+                let line = format!("{} {payload}", message.get_channel_name());
+                if values.fit(expected, &line) {
+                    break;
+                }
             }
-        }
+        })
+        .await;
     }
 }
 
@@ -219,7 +223,10 @@ async fn an_edge_needs_no_other_rights_than_those_it_names() {
         .query_async(&mut connection)
         .await
         .expect("a log");
-    assert!(denied.is_empty(), "{denied:?}");
+    // From Redis 7.2 on the driver tells its name, and does without if it may not.
+    let missed = |entry: &&redis::Value| !format!("{entry:?}").contains("setinfo");
+    let missed: Vec<_> = denied.iter().filter(missed).collect();
+    assert!(missed.is_empty(), "{missed:?}");
 
     let mut revoke = redis::cmd("ACL");
     revoke.arg(&["SETUSER", "clustertalk", "-publish"]);
