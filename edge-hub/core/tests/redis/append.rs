@@ -125,6 +125,17 @@ fn a_resend_of_a_deleted_message_is_answered_from_its_tombstone() {
 }
 
 #[test]
+fn a_resend_is_appended_where_the_tombstone_of_another_has_its_number() {
+    let mut world = World::new();
+    world.fill(1..=2);
+    world.delete(1);
+    // As after a failover that kept `seen` alone.
+    let seen = world.key("seen");
+    world.redis.send(&["ZADD", &seen, "1", "bob b1"]);
+    assert_eq!(stored(&world.append("bob", "b1")).seq, 3);
+}
+
+#[test]
 fn a_refused_message_is_counted_and_neither_stored_nor_published() {
     let mut world = World::new();
     let mut listener = world.subscribe();

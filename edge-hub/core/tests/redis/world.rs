@@ -93,7 +93,8 @@ impl World {
             .collect()
     }
 
-    /// Deletes an entry as the deletion script will: its header, tag and body hash stay.
+    /// Deletes an entry as the deletion script will: its header, tag and body hash stay, and `seen`
+    /// knows that it was deleted.
     pub fn delete(&mut self, number: u64) {
         let entry = self
             .run(&format!("XRANGE @log {number}-0 {number}-0"))
@@ -105,6 +106,11 @@ impl World {
         let tombstone = format!("{}}}", &event[..end]);
         self.redis
             .send(&["HSET", &key, &number.to_string(), &tombstone]);
+        let sender = self.run(&format!("ZRANGEBYSCORE @seen {number} {number}"));
+        let (seen, score) = (self.key("seen"), format!("{number}.5"));
+        for sender in sender.array() {
+            self.redis.send(&["ZADD", &seen, &score, &sender.text()]);
+        }
         self.run(&format!("XDEL @log {number}-0"));
     }
 
