@@ -1,0 +1,231 @@
+//! Whatever comes from outside is read or refused: nothing panics, and nothing beyond the limits
+//! is taken.
+
+use clustertalk_core::delivery::Publication;
+use clustertalk_core::hub::{Connection, Hub, Settings};
+use clustertalk_core::ids::{MAX_SEQ, Position};
+use clustertalk_core::limits::Limits;
+use clustertalk_core::log::Entry;
+use clustertalk_core::protocol::{ClientFrame, HistoryRange, decode, reference_of};
+use clustertalk_core::redis::{Value, appended, members, opened, rooms, stretch};
+use proptest::collection::{hash_map, vec};
+use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
+use serde_json::json;
+
+/// JSON of any form, with the words of the protocol among its keys and strings.
+fn any_json() -> impl Strategy<Value = serde_json::Value> {
+    let word = prop_oneof![
+        prop::sample::select(&WORDS[..]).prop_map(str::to_owned),
+        "[a-z0-9_-]{0,70}",
+        ".{0,20}",
+    ];
+    let leaf = prop_oneof![
+        Just(serde_json::Value::Null),
+        any::<bool>().prop_map(Into::into),
+        any::<i64>().prop_map(Into::into),
+        (MAX_SEQ - 1..MAX_SEQ + 2).prop_map(Into::into),
+        any::<f64>().prop_map(Into::into),
+        word.clone().prop_map(Into::into),
+    ];
+    leaf.prop_recursive(20, 64, 8, move |inner| {
+        prop_oneof![
+            vec(inner.clone(), 0..8).prop_map(Into::into),
+            hash_map(word.clone(), inner, 0..8)
+                .prop_map(|fields| serde_json::Value::Object(fields.into_iter().collect())),
+        ]
+    })
+}
+
+const WORDS: [&str; 34] = [
+    "type",
+    "hello",
+    "join",
+    "leave",
+    "send",
+    "typing",
+    "history",
+    "ping",
+    "user",
+    "token",
+    "rooms",
+    "room",
+    "since",
+    "seq",
+    "tag",
+    "id",
+    "text",
+    "reply_to",
+    "before",
+    "after",
+    "limit",
+    "ref",
+    "v",
+    "prev",
+    "at",
+    "kind",
+    "hash",
+    "body",
+    "moderation",
+    "action",
+    "allow",
+    "from",
+    "message",
+    "0123456789abcdef",
+];
+
+/// A frame of a known type whose fields are right, wrong or missing.
+fn any_frame() -> impl Strategy<Value = String> {
+    let kind = prop::sample::select(&WORDS[1..8]);
+    let text = (0..5000_usize).prop_map(|length| json!("x".repeat(length)));
+    let position = json!({"seq": MAX_SEQ, "tag": "0123456789abcdef"});
+    let field = prop_oneof![
+        any_json(),
+        text,
+        Just(json!("general")),
+        Just(json!("ada")),
+        Just(position),
+        (0..70_usize).prop_map(|rooms| json!(vec![json!({"room": "general"}); rooms])),
+    ];
+    let fields = hash_map(prop::sample::select(&WORDS[8..22]), field, 0..8);
+    (kind, fields).prop_map(|(kind, fields)| {
+        let mut frame = json!({ "type": kind });
+        for (name, value) in fields {
+            frame[name] = value;
+        }
+        frame.to_string()
+    })
+}
+
+fn depth(value: &serde_json::Value) -> usize {
+    match value {
+        serde_json::Value::Array(items) => 1 + items.iter().map(depth).max().unwrap_or(0),
+        serde_json::Value::Object(fields) => 1 + fields.values().map(depth).max().unwrap_or(0),
+        _ => 0,
+    }
+}
+
+/// Reads a frame, and holds what was taken to the limits.
+fn check(text: &str) {
+    let limits = Limits::default();
+    let reference = reference_of(text, &limits);
+    assert!(reference.is_none_or(|reference| reference.len() <= 64));
+    let Ok((frame, reference)) = decode(text, &limits) else {
+        return;
+    };
+    assert!(text.len() <= limits.frame_bytes);
+    assert!(depth(&serde_json::from_str(text).expect("it was read")) <= limits.json_depth);
+    assert!(reference.is_none_or(|reference| reference.len() <= 64));
+    let within = |position: Option<Position>| position.is_none_or(|since| since.seq <= MAX_SEQ);
+    match frame {
+        ClientFrame::Hello { rooms, .. } => {
+            let rooms = rooms.unwrap_or_default();
+            assert!(rooms.len() <= limits.rooms_per_connection);
+            assert!(rooms.into_iter().all(|room| within(room.since)));
+        }
+        ClientFrame::Join(join) => assert!(within(join.since)),
+        ClientFrame::Send { text, .. } => {
+            assert!((1..=limits.text_bytes).contains(&text.len()) && !text.trim().is_empty());
+        }
+        ClientFrame::History { range, limit, .. } => {
+            if let HistoryRange::Before(seq) | HistoryRange::After(seq) = range {
+                assert!(seq <= MAX_SEQ);
+            }
+            assert!(limit.is_none_or(|limit| limit as u64 <= MAX_SEQ));
+        }
+        ClientFrame::Leave { .. } | ClientFrame::Typing { .. } | ClientFrame::Ping => {}
+    }
+}
+
+fn any_reply() -> impl Strategy<Value = Vec<Value>> {
+    let value = prop_oneof![
+        Just(Value::Nil),
+        any::<i64>().prop_map(Value::Integer),
+        vec(any::<u8>(), 0..20).prop_map(Value::Bytes),
+        prop::sample::select(
+            &[
+                "appended",
+                "duplicate",
+                "banned",
+                "ok",
+                "7",
+                "0",
+                "allow",
+                "0123456789abcdef"
+            ][..]
+        )
+        .prop_map(|text| Value::Bytes(text.into())),
+    ];
+    vec(value, 0..8)
+}
+
+/// Frames that were all refused would hold the limits without being held to them.
+#[test]
+fn some_of_the_frames_that_are_tried_are_taken() {
+    let mut runner = TestRunner::deterministic();
+    let taken = (0..500)
+        .map(|_| {
+            any_frame()
+                .new_tree(&mut runner)
+                .expect("a frame")
+                .current()
+        })
+        .filter(|text| decode(text, &Limits::default()).is_ok());
+    assert!(taken.count() > 10);
+}
+
+proptest! {
+    #[test]
+    fn any_text_is_a_frame_or_refused(text in ".{0,200}") {
+        check(&text);
+    }
+
+    #[test]
+    fn any_json_is_a_frame_or_refused(value in any_json()) {
+        check(&value.to_string());
+    }
+
+    #[test]
+    fn frames_are_taken_within_the_limits_only(text in any_frame()) {
+        check(&text);
+    }
+
+    #[test]
+    fn any_bytes_are_a_session_or_refused(bytes in vec(any::<u8>(), 0..300), live in any::<bool>()) {
+        let settings = Settings::default();
+        let connection = Connection { id: "c".into(), edge: "e".into(), anonymous: true, token: None };
+        // The version, and the number of the state that has most to read.
+        let bytes = if live { [vec![1, 1], bytes].concat() } else { bytes };
+        if let Ok(hub) = Hub::restore(&settings, connection, &bytes, [0; 16]) {
+            prop_assert!(hub.session().len() <= clustertalk_core::limits::SESSION_BYTES);
+        }
+    }
+
+    #[test]
+    fn any_bytes_are_an_entry_or_refused(bytes in vec(any::<u8>(), 0..200)) {
+        let _ = Entry::parse(&bytes);
+        let _ = Publication::parse(&bytes);
+    }
+
+    #[test]
+    fn any_fields_are_an_entry_or_refused(fields in hash_map(prop::sample::select(&WORDS[..]), any_json(), 0..12)) {
+        let mut stored = json!({
+            "v": 1, "seq": 7, "prev": "0123456789abcdef", "tag": "0123456789abcdef", "at": 1,
+            "kind": "message", "body": {}, "moderation": {"action": "allow"},
+        });
+        for (name, value) in fields {
+            stored[name] = value;
+        }
+        if let Ok(entry) = Entry::parse(stored.to_string().as_bytes()) {
+            prop_assert!(entry.link.from <= entry.link.seq && entry.link.seq <= MAX_SEQ);
+        }
+        let _ = Publication::parse(json!({"e": stored}).to_string().as_bytes());
+        let _ = Publication::parse(json!({"x": stored}).to_string().as_bytes());
+    }
+
+    #[test]
+    fn any_reply_is_read_or_refused(reply in any_reply()) {
+        let _ = (appended(&reply), stretch(&reply), members(&reply), opened(&reply), rooms(&reply));
+    }
+}
