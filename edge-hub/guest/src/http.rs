@@ -114,7 +114,7 @@ async fn respond(
 /// What a client needs before it connects.
 fn config(request: &IncomingRequest, settings: &Settings) -> Answer {
     let header = |name: &str| {
-        let values = request.headers().get(&name.to_owned());
+        let values = request.headers().get(name);
         values
             .first()
             .and_then(|value| String::from_utf8(value.clone()).ok())

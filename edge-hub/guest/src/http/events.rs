@@ -16,7 +16,7 @@ const WAIT_MS: u32 = 3_000;
 
 /// Where to begin: `Last-Event-ID`, or `?after=SEQ-TAG`; without either the newest come first.
 pub fn position(request: &IncomingRequest, query: &str) -> Result<Option<Position>, Problem> {
-    let header = request.headers().get(&"last-event-id".to_owned());
+    let header = request.headers().get("last-event-id");
     let header = header
         .first()
         .and_then(|value| std::str::from_utf8(value).ok());

@@ -142,11 +142,11 @@ pub async fn post(
     request: IncomingRequest,
 ) -> Result<Answer, Problem> {
     let headers = request.headers();
-    if !settings.anonymous || headers.has(&"authorization".to_owned()) {
+    if !settings.anonymous || headers.has("authorization") {
         // Tokens are not read yet, and a caller that brings one must not be taken for anonymous.
         return Err(Problem::new(ErrorCode::Unauthorized));
     }
-    let length = headers.get(&"content-length".to_owned());
+    let length = headers.get("content-length");
     let declared = length
         .first()
         .and_then(|value| std::str::from_utf8(value).ok()?.parse::<usize>().ok());
