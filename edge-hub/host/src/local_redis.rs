@@ -2,6 +2,7 @@
 //! loopback port, with its data in the data folder. It lives exactly as long as the host.
 
 use std::{
+    convert::Infallible,
     fs::{self, File, OpenOptions, TryLockError},
     io::{self, Read, Seek, Write},
     net::TcpListener,
@@ -21,15 +22,20 @@ const SERVERS: [&str; 2] = ["redis-server", "valkey-server"];
 const STARTING: Duration = Duration::from_secs(60);
 /// It has little to write: each command was written as it came.
 const STOPPING: Duration = Duration::from_secs(10);
+/// The pause before one that ended by itself is started again.
+const RESTARTING: Duration = Duration::from_millis(500);
 /// A host that was killed leaves its Redis a moment to end.
 const LOCKING: Duration = Duration::from_secs(5);
 
 /// A Redis of this host's own.
 pub struct LocalRedis {
     child: Child,
+    server: PathBuf,
+    folder: PathBuf,
+    port: u16,
     url: String,
     /// Held by the child too: as long as either lives, nobody else uses the data.
-    _lock: File,
+    lock: File,
 }
 
 impl LocalRedis {
@@ -57,8 +63,11 @@ impl LocalRedis {
                 Ready::Yes => {
                     return Ok(Self {
                         child,
+                        server,
+                        folder,
+                        port,
                         url,
-                        _lock: lock,
+                        lock,
                     });
                 }
                 // Somebody else took the port in between.
@@ -69,6 +78,20 @@ impl LocalRedis {
 
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// Starts it again whenever it ends by itself: the edge keeps its sockets meanwhile.
+    pub async fn supervise(&mut self) -> Infallible {
+        loop {
+            let status = self.child.wait().await;
+            let log = self.folder.join("redis.log");
+            tracing::error!(?status, log = %log.display(), "the private Redis ended; starting it again");
+            sleep(RESTARTING).await;
+            match spawn(&self.server, &self.folder, self.port, &self.lock) {
+                Ok(child) => self.child = child,
+                Err(error) => tracing::error!(%error, "the private Redis cannot be started"),
+            }
+        }
     }
 
     /// Ends it in order.

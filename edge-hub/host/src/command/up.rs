@@ -37,7 +37,7 @@ pub async fn run(up: Up, environment: Environment) -> Result<()> {
     std::fs::create_dir_all(&up.data)
         .with_context(|| format!("cannot create {}", up.data.display()))?;
 
-    let (local, redis_url) = match environment.redis(up.redis.as_deref()) {
+    let (mut local, redis_url) = match environment.redis(up.redis.as_deref()) {
         Some(url) => (None, url),
         None => {
             let local = tokio::select! {
@@ -49,13 +49,25 @@ pub async fn run(up: Up, environment: Environment) -> Result<()> {
             (Some(local), url)
         }
     };
+    let serving = async {
+        tokio::select! {
+            started = start(&up, &environment, &redis_url, anonymous) => match started {
+                Ok(edge) => serve(&up, edge, listener, origins, &redis_url, &mut interrupt, &mut terminate).await,
+                Err(error) => Err(error),
+            },
+            _ = interrupt.recv() => Ok(()),
+            _ = terminate.recv() => Ok(()),
+        }
+    };
+    let supervising = async {
+        match &mut local {
+            Some(local) => local.supervise().await,
+            None => std::future::pending().await,
+        }
+    };
     let served = tokio::select! {
-        started = start(&up, &environment, &redis_url, anonymous) => match started {
-            Ok(edge) => serve(&up, edge, listener, origins, &redis_url, &mut interrupt, &mut terminate).await,
-            Err(error) => Err(error),
-        },
-        _ = interrupt.recv() => Ok(()),
-        _ = terminate.recv() => Ok(()),
+        served = serving => served,
+        never = supervising => match never {},
     };
     if let Some(local) = local {
         local.stop().await;

@@ -109,6 +109,25 @@ async fn while_redis_is_away_sends_wait_and_sockets_stay_open() {
 }
 
 #[tokio::test]
+async fn a_private_redis_that_ended_is_started_again_beneath_open_sockets() {
+    let edge = Site::new().edge_alone().await;
+    let run = run_id(&edge.redis).await;
+    let mut ada = Client::join(edge.address, "ada").await;
+    ada.store("general", "m1", "one").await;
+    let mut shutdown = redis::cmd("SHUTDOWN");
+    let mut to_redis = connection(&edge.redis).await;
+    // It ends in the place of an answer.
+    let ended = shutdown
+        .arg("NOSAVE")
+        .query_async::<()>(&mut to_redis)
+        .await;
+    assert!(ended.is_err());
+    let position = ada.persist("general", "m2", "two").await;
+    assert_eq!(position["seq"], 2, "what it had is there");
+    assert_ne!(run_id(&edge.redis).await, run);
+}
+
+#[tokio::test]
 async fn a_message_whose_answer_came_too_late_is_stored_once() {
     let redis = RedisServer::start().await;
     let edge = Site::new().edge(&redis).await;
