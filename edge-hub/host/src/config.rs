@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, env, net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand};
+use clustertalk_core::ids::{NameError, RoomName};
 
 /// Real-time chat on WebAssembly: the edge and its tools.
 #[derive(Debug, Parser)]
@@ -58,8 +59,8 @@ pub struct Edge {
     #[arg(long, default_value = "http://127.0.0.1:3000", value_name = "URL")]
     pub url: String,
     /// The room.
-    #[arg(long, default_value = "general", value_name = "ROOM")]
-    pub room: String,
+    #[arg(long, default_value = "general", value_name = "ROOM", value_parser = room)]
+    pub room: RoomName,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -92,6 +93,10 @@ pub struct Tail {
 pub struct Doctor {
     #[command(flatten)]
     pub up: Up,
+}
+
+fn room(text: &str) -> Result<RoomName, NameError> {
+    RoomName::parse(text.strip_prefix('#').unwrap_or(text))
 }
 
 /// What the environment says.

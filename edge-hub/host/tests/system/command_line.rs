@@ -144,8 +144,9 @@ async fn send_and_tail_talk_to_an_edge() {
     assert_eq!(next().await.as_deref(), Some("3 ada: three  [31mred"));
     tail.kill().await.expect("a process");
 
-    let told = sentence(send("four").args(["--room", "No!"])).await;
-    assert!(told.ends_with("(bad_room)"), "{told}");
+    let (code, _, told) = run(send("four").args(["--room", "No!"])).await;
+    assert_eq!(code, 2);
+    assert!(told.contains("a room name must be of the form"), "{told}");
     let told = sentence(clustertalk("send").args(["--url", "http://127.0.0.1:1", "hello"])).await;
     assert!(told.contains("clustertalk up"), "{told}");
     let told = sentence(clustertalk("tail").args(["--url", &edge.url(), "--after", "x"])).await;
