@@ -1,10 +1,14 @@
-//! What may be shown to a reader of a room, and when: the cursor, catching up, and the frames that
-//! a host encodes on its own. Linked into every host; the cursor rules are the same in each client.
+//! What may be shown to a reader of a room, and when: the cursor, the room with its readers, catching
+//! up, and the frames that a host encodes on its own. Linked into every host; the cursor rules are
+//! the same in each client.
 
+mod cache;
 mod cursor;
 mod pages;
 mod publication;
+pub mod room;
 
 pub use cursor::{Offer, RoomCursor};
 pub use pages::{Catch, CatchUp, Lost, Reason, catch_up, joined, page};
 pub use publication::{Ephemeral, Publication, frame};
+pub use room::Room;

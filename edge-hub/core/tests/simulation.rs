@@ -97,9 +97,19 @@ fn found_by_some_seed(rules: Rules) -> bool {
 }
 
 #[test]
-fn a_cursor_by_numbers_alone_is_found_out() {
+fn cursors_by_numbers_alone_are_found_out() {
     let broken = Rules {
-        judgement: Judgement::NumbersAlone,
+        clients: Judgement::NumbersAlone,
+        edges: Judgement::NumbersAlone,
+        ..Rules::default()
+    };
+    assert!(found_by_some_seed(broken));
+}
+
+#[test]
+fn an_edge_whose_cursor_goes_by_numbers_alone_is_found_out() {
+    let broken = Rules {
+        edges: Judgement::NumbersAlone,
         ..Rules::default()
     };
     assert!(found_by_some_seed(broken));

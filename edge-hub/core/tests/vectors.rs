@@ -6,5 +6,6 @@ mod vectors {
     mod frames;
     mod hub;
     mod resume;
+    mod room;
     mod stored;
 }

@@ -1,11 +1,9 @@
 //! Rooms on this edge: one subscription and one cursor each, however many connections follow it.
 //!
-//! A room is a task ([`room`]) that owns its cursor and its members, so nothing here is locked while
-//! messages go out. [`subscriber`] holds the one connection that publications come by, and proves
+//! A room is a task ([`room`]) that owns its followers and feeds the core's room, which decides what
+//! each is told, so nothing here is locked while messages go out. [`subscriber`] holds the one connection that publications come by, and proves
 //! every half second that it is alive.
 
-mod cache;
-mod catch_up;
 mod room;
 mod statistics;
 mod subscriber;
@@ -79,8 +77,8 @@ pub struct Follower {
     pub id: Arc<str>,
     pub user: User,
     pub queue: Arc<Queue>,
-    /// Taken by whoever sends it a page: one is in flight, over all its rooms, or those would fill
-    /// its queue together.
+    /// Taken by the room that sends it a page: one is in flight over all its rooms, or those would
+    /// fill its queue together.
     pub turn: Arc<Semaphore>,
 }
 

@@ -1,72 +1,181 @@
-//! A host, as far as delivery goes: one cursor a room, followers, and those who catch up.
+//! A host, as far as delivery goes: the core's room, and what it asked for and has not been answered.
 
-use super::cursor::Cursor;
+use super::cursor::Judgement;
 use super::transitions::World;
-use clustertalk_core::delivery::{
-    Catch, CatchUp, Offer, Publication, catch_up, frame, joined, page,
-};
+use clustertalk_core::delivery::room::{Effect, Input, Memory, ReadTicket, Ticket};
+use clustertalk_core::delivery::{Publication, Room};
 use clustertalk_core::ids::{Position, RoomName};
+use clustertalk_core::limits::Limits;
 use clustertalk_core::log::Entry;
 use clustertalk_core::store::{Members, Range, Stretch};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// Entries in one page, so few that pages are common.
 const PAGE: usize = 3;
-/// Tags that an edge remembers; few, so that forgetting is exercised.
-pub const TAGS: usize = 16;
+/// What an edge remembers; little, so that forgetting is exercised.
+const MEMORY: Memory = Memory {
+    tags: 16,
+    entries: 2,
+    bytes: 1 << 20,
+};
 
 pub struct Edge {
-    pub cursor: Cursor,
-    pub followers: BTreeSet<usize>,
-    pub catching_up: BTreeMap<usize, CatchingUp>,
+    pub room: Room,
+    followers: BTreeSet<usize>,
+    /// What is under way, in no order.
+    due: Vec<Due>,
+}
+
+enum Due {
+    Turn(Ticket),
+    Read(Read),
+    Answer(Read, Option<Stretch>),
 }
 
 #[derive(Clone, Copy)]
-pub struct CatchingUp {
-    since: Option<Position>,
-    /// Whether `joined` is still to be sent.
-    first: bool,
+struct Read {
+    ticket: ReadTicket,
+    range: Range,
+    limit: usize,
+    /// Where the room stood when it asked.
+    from: Position,
 }
 
-impl World {
-    /// Subscribed, and stands at the head.
-    pub fn open_edge(&mut self) -> Edge {
-        let head = self.redis.store.head();
-        Edge {
-            cursor: Cursor::new(head, TAGS, self.rules.judgement),
+impl Edge {
+    pub fn new() -> Self {
+        let limits = Limits {
+            page_messages: PAGE,
+            recent_messages: PAGE,
+            ..Limits::default()
+        };
+        Self {
+            room: Room::new(room(), &limits, MEMORY),
             followers: BTreeSet::new(),
-            catching_up: BTreeMap::new(),
+            due: Vec::new(),
         }
     }
 
+    pub fn is_quiet(&self) -> bool {
+        self.due.is_empty() && !self.room.is_awaited()
+    }
+}
+
+impl World {
+    /// The subscription is confirmed.
+    pub fn open_edge(&mut self, edge: usize) {
+        self.edges[edge] = Edge::new();
+        self.feed(edge, Input::Subscribed);
+    }
+
     pub fn published(&mut self, edge: usize, payload: &str) {
-        let Ok(Some(Publication::Entry(entry))) = Publication::parse(payload.as_bytes()) else {
+        let Ok(Some(Publication::Entry(mut entry))) = Publication::parse(payload.as_bytes()) else {
             panic!("the model publishes entries: {payload}");
         };
-        match self.edges[edge].cursor.offer(&entry.link) {
-            Offer::Deliver => self.deliver(edge, &entry),
-            Offer::Drop => {}
-            Offer::Fetch => self.fetch(edge),
+        if self.rules.edges == Judgement::NumbersAlone
+            && let Some(own) = self.edges[edge].room.position()
+        {
+            if entry.link.seq <= own.seq {
+                return;
+            }
+            if entry.link.from == own.seq + 1 {
+                entry.link.prev = own.tag;
+            }
         }
+        self.feed(edge, Input::Published(entry));
     }
 
     pub fn attach(&mut self, socket: usize, since: Option<Position>) {
         let edge = self.sockets[socket].edge;
-        self.detach(socket);
-        self.edges[edge]
-            .catching_up
-            .insert(socket, CatchingUp { since, first: true });
+        self.edges[edge].followers.remove(&socket);
+        let reader = socket as u64;
+        self.feed(edge, Input::Attach { reader, since });
     }
 
     pub fn detach(&mut self, socket: usize) {
-        let edge = &mut self.edges[self.sockets[socket].edge];
-        edge.followers.remove(&socket);
-        edge.catching_up.remove(&socket);
+        let edge = self.sockets[socket].edge;
+        self.edges[edge].followers.remove(&socket);
+        let reader = socket as u64;
+        self.feed(edge, Input::Detach { reader });
     }
 
-    fn deliver(&mut self, edge: usize, entry: &Entry) {
-        let encoded = frame(&room(), entry).encode();
-        self.tell(edge, &encoded);
+    /// It is time to look at the log, or the subscription was lost.
+    pub fn look(&mut self, edge: usize) {
+        self.feed(edge, Input::Check);
+    }
+
+    /// One of the things that are under way goes on. Answers whether there was any.
+    pub fn go_on(&mut self, edge: usize) -> bool {
+        let count = self.edges[edge].due.len();
+        if count == 0 {
+            return false;
+        }
+        let next = self.random.below(count);
+        match self.edges[edge].due.swap_remove(next) {
+            Due::Turn(ticket) => self.feed(edge, Input::Turn(ticket)),
+            Due::Read(read) => {
+                let fails = self.faulty && self.random.percent(4);
+                let answer = (!fails).then(|| self.read(read));
+                self.edges[edge].due.push(Due::Answer(read, answer));
+            }
+            Due::Answer(Read { ticket, .. }, Some(stretch)) => {
+                self.feed(edge, Input::Loaded { ticket, stretch });
+            }
+            Due::Answer(Read { ticket, .. }, None) => self.feed(edge, Input::Failed(ticket)),
+        }
+        true
+    }
+
+    fn read(&self, read: Read) -> Stretch {
+        let stretch = self.redis.store.read(read.range, read.limit);
+        match (read.ticket, read.range) {
+            (ReadTicket::Room, Range::After(_)) if !self.rules.verify => unverified(read, stretch),
+            _ => stretch,
+        }
+    }
+
+    fn feed(&mut self, edge: usize, input: Input) {
+        for effect in self.edges[edge].room.handle(input) {
+            self.apply_to_edge(edge, effect);
+        }
+    }
+
+    fn apply_to_edge(&mut self, edge: usize, effect: Effect) {
+        let from = self.edges[edge].room.position().unwrap_or_default();
+        let members = Members::default();
+        match effect {
+            Effect::Read {
+                ticket,
+                range,
+                limit,
+                ..
+            } => self.edges[edge].due.push(Due::Read(Read {
+                ticket,
+                range,
+                limit,
+                from,
+            })),
+            Effect::AwaitTurn { ticket, .. } => self.edges[edge].due.push(Due::Turn(ticket)),
+            Effect::Deliver(frame) => self.tell(edge, &frame.encode()),
+            Effect::Tell(told) => {
+                self.meet(&format!("told {:?}", told.catch.reason));
+                self.tell(edge, &told.frame(&room(), &members).encode());
+            }
+            Effect::Page { reader, told } => {
+                if told.is_joined {
+                    self.meet(&format!("resume {:?}", told.catch.reason));
+                } else {
+                    self.meet("page");
+                }
+                let frame = told.frame(&room(), &members);
+                self.sockets[reader as usize].down.push_back(frame.encode());
+            }
+            Effect::Send { reader, frame } => {
+                self.sockets[reader as usize].down.push_back(frame.encode());
+            }
+            Effect::Follow { reader } => {
+                self.edges[edge].followers.insert(reader as usize);
+            }
+        }
     }
 
     fn tell(&mut self, edge: usize, encoded: &str) {
@@ -74,131 +183,30 @@ impl World {
             self.sockets[socket].down.push_back(encoded.to_owned());
         }
     }
-
-    /// Reads the log from the cursor on, and tells the followers what it says.
-    pub fn fetch(&mut self, edge: usize) {
-        loop {
-            let position = self.edges[edge].cursor.position();
-            let stretch = self.redis.store.read(Range::After(position.seq), PAGE);
-            let more = stretch.more;
-            let (segments, goes_on) = match self.judge(position, stretch) {
-                CatchUp::Segments(segments) => (segments, more),
-                CatchUp::Diverged => {
-                    let tail = self.redis.store.read(Range::Tail, PAGE);
-                    (CatchUp::recent(true, tail), false)
-                }
-            };
-            for catch in segments {
-                self.take(edge, &catch);
-            }
-            if !goes_on {
-                return;
-            }
-        }
-    }
-
-    fn judge(&self, position: Position, stretch: Stretch) -> CatchUp {
-        if self.rules.verify {
-            catch_up(position, stretch)
-        } else {
-            CatchUp::Segments(unverified(position, stretch.entries))
-        }
-    }
-
-    fn take(&mut self, edge: usize, catch: &Catch) {
-        if catch.reason.is_none() {
-            for entry in &catch.entries {
-                self.edges[edge].cursor.advance(entry.link.position());
-                self.deliver(edge, entry);
-            }
-            return;
-        }
-        self.meet(&format!("told {:?}", catch.reason));
-        let told = joined(&room(), catch, catch.position, false, &Members::default());
-        self.tell(edge, &told.encode());
-        let start = catch
-            .entries
-            .first()
-            .map_or(catch.position, |entry| entry.link.before());
-        let cursor = &mut self.edges[edge].cursor;
-        cursor.advance(start);
-        for entry in &catch.entries {
-            cursor.advance(entry.link.position());
-        }
-    }
-
-    /// One page for one who catches up; after the last he follows.
-    pub fn page(&mut self, edge: usize, socket: usize) {
-        let CatchingUp { since, mut first } = self.edges[edge].catching_up[&socket];
-        let store = &self.redis.store;
-        let tail = || store.read(Range::Tail, PAGE);
-        let (segments, head, more) = match since {
-            None => (CatchUp::recent(false, tail()), store.head(), false),
-            Some(position) => {
-                let stretch = store.read(Range::After(position.seq), PAGE);
-                let more = stretch.more;
-                match self.judge(position, stretch) {
-                    CatchUp::Segments(segments) => (segments, store.head(), more),
-                    CatchUp::Diverged => (CatchUp::recent(true, tail()), store.head(), false),
-                }
-            }
-        };
-        let mut position = since;
-        for catch in &segments {
-            position = Some(catch.position);
-            self.meet(&format!("resume {:?}", catch.reason));
-            let frame = if first || catch.reason.is_some() {
-                joined(&room(), catch, head, true, &Members::default())
-            } else {
-                page(&room(), catch, head, true)
-            };
-            first = false;
-            self.sockets[socket].down.push_back(frame.encode());
-        }
-        if more {
-            self.meet("page");
-            self.edges[edge].catching_up.insert(
-                socket,
-                CatchingUp {
-                    since: position,
-                    first,
-                },
-            );
-            return;
-        }
-        // He has what the log has; the room must stand there too before he follows.
-        self.fetch(edge);
-        let position = self.edges[edge].cursor.position();
-        let last = Catch {
-            recovered: true,
-            reason: None,
-            lost: None,
-            entries: Vec::new(),
-            position,
-        };
-        self.sockets[socket]
-            .down
-            .push_back(page(&room(), &last, position, false).encode());
-        let edge = &mut self.edges[edge];
-        edge.catching_up.remove(&socket);
-        edge.followers.insert(socket);
-    }
 }
 
 /// The second mistake: whatever comes after the own number is taken for what follows.
-fn unverified(position: Position, entries: Vec<Entry>) -> Vec<Catch> {
-    let entries: Vec<Entry> = entries
+fn unverified(read: Read, stretch: Stretch) -> Stretch {
+    let mut before = read.from;
+    let follows = |entry: &Entry| entry.link.seq > read.from.seq;
+    let entries = stretch
+        .entries
         .into_iter()
-        .filter(|entry| entry.link.seq > position.seq)
-        .collect();
-    let position = entries.last().map_or(position, |last| last.link.position());
-    vec![Catch {
-        recovered: true,
-        reason: None,
-        lost: None,
+        .filter(follows)
+        .map(|mut entry| {
+            entry.link.from = before.seq + 1;
+            entry.link.prev = before.tag;
+            before = entry.link.position();
+            entry
+        });
+    let entries: Vec<Entry> = entries.collect();
+    Stretch {
+        before_first: Some(read.from),
+        head: Position::new(stretch.head.seq.max(read.from.seq), stretch.head.tag),
+        more: stretch.more && !entries.is_empty(),
         entries,
-        position,
-    }]
+        ..stretch
+    }
 }
 
 fn room() -> RoomName {

@@ -1,14 +1,13 @@
 //! The world, and everything that can happen in it.
 
 use super::client::Client;
-use super::cursor::{Cursor, Judgement};
-use super::edge::{Edge, TAGS};
+use super::cursor::Judgement;
+use super::edge::Edge;
 use super::model::Redis;
 use super::network::{Channel, Socket};
 use super::random::Random;
 use clustertalk_core::event::Event;
-use clustertalk_core::ids::Position;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
 const EDGES: usize = 3;
 const CLIENTS: [&str; 4] = ["ada", "bob", "cyd", "dan"];
@@ -16,7 +15,8 @@ const CLIENTS: [&str; 4] = ["ada", "bob", "cyd", "dan"];
 /// How hosts and clients work: right by default, or with one mistake.
 #[derive(Clone, Copy)]
 pub struct Rules {
-    pub judgement: Judgement,
+    pub clients: Judgement,
+    pub edges: Judgement,
     /// Whether a host verifies that what it fetched hangs on what it had.
     pub verify: bool,
     /// Whether a client takes an acknowledgement for a delivery.
@@ -26,7 +26,8 @@ pub struct Rules {
 impl Default for Rules {
     fn default() -> Self {
         Self {
-            judgement: Judgement::ByTags,
+            clients: Judgement::ByTags,
+            edges: Judgement::ByTags,
             verify: true,
             settle_by_ack: false,
         }
@@ -62,12 +63,7 @@ pub struct World {
 
 impl World {
     pub fn new(seed: u64, rules: Rules, faults: Faults) -> Self {
-        let edge = |_| Edge {
-            cursor: Cursor::new(Position::ORIGIN, TAGS, rules.judgement),
-            followers: BTreeSet::new(),
-            catching_up: BTreeMap::new(),
-        };
-        Self {
+        let mut world = Self {
             now: 1_000_000,
             random: Random::new(seed),
             rules,
@@ -75,13 +71,15 @@ impl World {
             faulty: true,
             redis: Redis::default(),
             channel: Channel::default(),
-            edges: (0..EDGES).map(edge).collect(),
+            edges: (0..EDGES).map(|_| Edge::new()).collect(),
             clients: CLIENTS
-                .map(|name| Client::new(name, rules.judgement, rules.settle_by_ack))
+                .map(|name| Client::new(name, rules.clients, rules.settle_by_ack))
                 .into(),
             sockets: Vec::new(),
             met: BTreeMap::new(),
-        }
+        };
+        (0..EDGES).for_each(|edge| world.open_edge(edge));
+        world
     }
 
     pub fn meet(&mut self, what: &str) {
@@ -113,12 +111,14 @@ impl World {
                 }
             }
             42 => self.restart(edge),
-            43..55 => self.fetch(edge),
+            43..55 => self.look(edge),
             55..58 => self.redis.delete(&mut self.random),
             58 if self.faults.by_hand => self.redis.remove_by_hand(&mut self.random),
             59..80 => self.connect(client),
             80..110 => {
-                self.catch_up_once(edge);
+                for _ in 0..1 + self.random.below(8) {
+                    self.go_on(edge);
+                }
             }
             110..140 => {
                 while let Some((edge, payload)) = self.channel.arrived(self.now) {
@@ -142,7 +142,7 @@ impl World {
         for _ in 0..400 {
             self.now += 500;
             for edge in 0..self.edges.len() {
-                self.fetch(edge);
+                self.look(edge);
             }
             while let Some((edge, payload)) = self.channel.arrived(self.now) {
                 self.published(edge, &payload);
@@ -154,7 +154,10 @@ impl World {
                 while self.move_frames(client)? {}
             }
             for edge in 0..self.edges.len() {
-                while self.catch_up_once(edge) {}
+                // A wrong host can read for ever.
+                if (0..1_000).all(|_| self.go_on(edge)) {
+                    return Err(format!("edge {edge} does not come to rest"));
+                }
             }
             if self.is_quiet() {
                 return Ok(());
@@ -174,7 +177,7 @@ impl World {
             && self
                 .edges
                 .iter()
-                .all(|edge| edge.catching_up.is_empty() && edge.cursor.position() == head)
+                .all(|edge| edge.is_quiet() && edge.room.position() == Some(head))
             && self.clients.iter().all(Client::is_settled)
     }
 
@@ -213,7 +216,7 @@ impl World {
                 self.cut(socket);
             }
         }
-        self.edges[edge] = self.open_edge();
+        self.open_edge(edge);
     }
 
     fn collect(&mut self, client: usize) {
@@ -240,15 +243,5 @@ impl World {
         }
         self.collect(client);
         Ok(moved)
-    }
-
-    fn catch_up_once(&mut self, edge: usize) -> bool {
-        let waiting: Vec<usize> = self.edges[edge].catching_up.keys().copied().collect();
-        if waiting.is_empty() {
-            return false;
-        }
-        let socket = waiting[self.random.below(waiting.len())];
-        self.page(edge, socket);
-        true
     }
 }

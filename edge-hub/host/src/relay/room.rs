@@ -1,34 +1,32 @@
-//! One room on this edge: a task that owns its cursor, its newest entries and its followers.
+//! One room on this edge: a task that feeds the core's room and performs what it asks for.
 
 mod presence;
 
 use std::{
-    collections::HashMap,
-    sync::{Arc, PoisonError},
+    collections::{HashMap, VecDeque},
+    sync::{
+        Arc, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
 use clustertalk_core::{
     delivery::{
-        Catch, CatchUp, Ephemeral, Offer, Publication, RoomCursor, catch_up, frame, joined, page,
+        self, Ephemeral, Publication,
+        room::{Effect, Input, Memory, ReadTicket, Ticket, Told},
     },
     ids::{Position, RoomName},
-    limits::EDGE_TAGS,
-    log::Entry,
-    store::Range,
+    protocol::EntryFrame,
+    store::{Range, Stretch},
 };
 use tokio::{
     sync::{OwnedSemaphorePermit, mpsc},
-    task::AbortHandle,
     time::{Instant, MissedTickBehavior, interval, sleep},
 };
 
 use self::presence::Presence;
-use super::{
-    Figures, Follower, Relay, RoomHandle,
-    cache::{self, Cache},
-    catch_up::pages,
-};
+use super::{Figures, Follower, Relay, RoomHandle};
 use crate::{queue::DEFAULT_QUEUE_BYTES, store::StoreError, websocket::encode_text};
 
 /// How often a room looks after itself.
@@ -41,12 +39,15 @@ const CHECK_ACTIVE: Duration = Duration::from_secs(2);
 const CHECK_QUIET: Duration = Duration::from_secs(30);
 /// A room without followers is forgotten after this time.
 const LINGER: Duration = Duration::from_secs(10);
-/// Before another try when Redis did not answer; it doubles up to [`LONGEST_PAUSE`].
-const PAUSE: Duration = Duration::from_millis(250);
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
-/// Bytes in a connection's queue up to which it is given a page at once. Half of what a queue
-/// takes: live messages of other rooms need place as well.
-const QUEUE_BYTES: usize = DEFAULT_QUEUE_BYTES / 2;
+/// Bytes in a connection's queue up to which it is given a page at once. With the page that is half
+/// of what a queue takes: live messages of other rooms need place as well.
+const QUEUE_BYTES: usize = DEFAULT_QUEUE_BYTES / 4;
+/// Bytes of newest entries kept on this edge over all rooms. Above it each room gives most of its
+/// own back.
+const CACHED_BYTES: usize = 64 << 20;
+
+/// Bytes of newest entries that all rooms hold.
+static CACHED: AtomicUsize = AtomicUsize::new(0);
 
 /// What a room's task is told.
 pub enum Control {
@@ -54,57 +55,53 @@ pub enum Control {
         follower: Follower,
         since: Option<Position>,
     },
-    /// The pages for a follower have come to this position.
-    CaughtUp {
-        number: u64,
-        generation: u64,
-        position: Position,
-        /// Of the connection; kept until the last page is queued.
-        turn: OwnedSemaphorePermit,
-    },
     Detach {
         number: u64,
+    },
+    /// A connection can take a page.
+    Turn(Ticket, Turn),
+    /// A read has ended; with it comes the turn of the connection that it was for.
+    Read {
+        ticket: ReadTicket,
+        outcome: Result<Stretch, StoreError>,
+        turn: Option<Turn>,
     },
     /// Publications may have been lost.
     Resync,
 }
 
+/// Held by whoever sends a connection a page: one is in flight over all its rooms.
+pub type Turn = OwnedSemaphorePermit;
+
 pub struct Room {
     relay: Arc<Relay>,
     name: RoomName,
     handle: RoomHandle,
-    cursor: RoomCursor,
-    cache: Cache,
+    room: delivery::Room,
     /// They have everything up to the cursor, and get what comes.
     followers: HashMap<u64, Follower>,
-    /// They read pages; live messages are not queued for them meanwhile.
-    catching_up: HashMap<u64, CatchingUp>,
-    generation: u64,
+    /// They are on the way there.
+    attaching: HashMap<u64, Follower>,
+    /// What `room` holds of [`CACHED`].
+    cached: usize,
     presence: Presence,
     active_at: Instant,
     checked_at: Instant,
     needed_at: Instant,
 }
 
-struct CatchingUp {
-    follower: Follower,
-    /// Tells the pages that were asked for last from those of an earlier wish.
-    generation: u64,
-    task: AbortHandle,
-}
-
 impl Room {
     pub fn new(relay: Arc<Relay>, name: RoomName, handle: RoomHandle) -> Self {
         let now = Instant::now();
+        let room = delivery::Room::new(name.clone(), relay.store.limits(), Memory::default());
         Self {
             relay,
             name,
             handle,
-            cursor: RoomCursor::new(Position::ORIGIN, EDGE_TAGS),
-            cache: Cache::default(),
+            room,
             followers: HashMap::new(),
-            catching_up: HashMap::new(),
-            generation: 0,
+            attaching: HashMap::new(),
+            cached: 0,
             presence: Presence::default(),
             active_at: now,
             checked_at: now,
@@ -117,14 +114,8 @@ impl Room {
         mut commands: mpsc::UnboundedReceiver<Control>,
         mut publications: mpsc::Receiver<Arc<[u8]>>,
     ) {
-        // Only what is published after the confirmation is sure to come, so the log is read after it.
         self.relay.subscriber.subscribe(&self.name).await;
-        let mut pause = PAUSE;
-        while let Err(error) = self.open().await {
-            tracing::warn!(room = %self.name, %error, "cannot read the room; trying again");
-            sleep(pause).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
-        }
+        self.feed(Input::Subscribed, None).await;
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -143,36 +134,15 @@ impl Room {
         }
     }
 
-    /// Reads the newest entries and stands at their end.
-    async fn open(&mut self) -> Result<(), StoreError> {
-        let most = self.relay.store.limits().page_messages;
-        let stretch = self.relay.store.read(&self.name, Range::Tail, most).await?;
-        let head = stretch.head;
-        self.cursor = RoomCursor::new(Position::ORIGIN, EDGE_TAGS);
-        for catch in CatchUp::recent(false, stretch) {
-            self.stand_after(catch);
-        }
-        self.cursor.advance(head);
-        self.moved();
-        Ok(())
-    }
-
     async fn published(&mut self, payload: &[u8]) {
         match Publication::parse(payload) {
-            Ok(Some(Publication::Entry(entry))) => match self.cursor.offer(&entry.link) {
-                Offer::Deliver => {
-                    self.deliver(entry);
-                    self.moved();
-                }
-                Offer::Drop => {}
-                Offer::Fetch => self.fetch().await,
-            },
+            Ok(Some(Publication::Entry(entry))) => self.feed(Input::Published(entry), None).await,
             Ok(Some(Publication::Ephemeral(ephemeral))) => self.ephemeral(ephemeral),
             Ok(None) => {}
             Err(error) => {
                 // Whatever it was, the log has the truth.
                 tracing::warn!(room = %self.name, %error, "a publication cannot be read");
-                self.fetch().await;
+                self.feed(Input::Check, None).await;
             }
         }
     }
@@ -180,157 +150,180 @@ impl Room {
     async fn commanded(&mut self, command: Control) {
         match command {
             Control::Attach { follower, since } => {
-                self.forget(follower.number);
-                if self.presence.stale() {
-                    self.presence.read(&self.relay.store, &self.name).await;
-                }
-                if since.is_some_and(|since| since.seq > self.cursor.position().seq) {
-                    // Another edge told him of what is lost or late here.
-                    self.fetch().await;
-                }
-                self.attach(follower, since);
+                let reader = follower.number;
+                self.followers.remove(&reader);
+                self.attaching.insert(reader, follower);
+                self.feed(Input::Attach { reader, since }, None).await;
             }
-            Control::CaughtUp {
-                number,
-                generation,
-                position,
-                turn: _turn,
+            Control::Detach { number: reader } => {
+                self.followers.remove(&reader);
+                self.attaching.remove(&reader);
+                self.feed(Input::Detach { reader }, None).await;
+            }
+            Control::Turn(ticket, turn) => self.feed(Input::Turn(ticket), Some(turn)).await,
+            Control::Read {
+                ticket,
+                outcome,
+                turn,
             } => {
-                let current = self.catching_up.get(&number);
-                if current.is_some_and(|current| current.generation == generation)
-                    && let Some(CatchingUp { follower, .. }) = self.catching_up.remove(&number)
-                {
-                    if self.cursor.tag_at(position.seq) != Some(position.tag) {
-                        // The pages came from the log, and it knows more than what was published.
-                        self.fetch().await;
+                let input = match outcome {
+                    Ok(stretch) => Input::Loaded { ticket, stretch },
+                    Err(error) => {
+                        tracing::warn!(room = %self.name, %error, "the log cannot be read");
+                        Input::Failed(ticket)
                     }
-                    self.attach_after_pages(follower, position);
+                };
+                self.feed(input, turn).await;
+            }
+            Control::Resync => self.feed(Input::Check, None).await,
+        }
+        self.note_need();
+    }
+
+    /// Feeds one input and performs the effects. `turn` ends with it, unless a read takes it along.
+    async fn feed(&mut self, input: Input, mut turn: Option<Turn>) {
+        let mut effects = VecDeque::from(self.room.handle(input));
+        while let Some(effect) = effects.pop_front() {
+            match effect {
+                Effect::Read {
+                    ticket,
+                    range,
+                    limit,
+                    after,
+                } => {
+                    let turn = match ticket {
+                        ReadTicket::Room => None,
+                        ReadTicket::Reader(_) => turn.take(),
+                    };
+                    self.read(ticket, range, limit, after, turn);
+                }
+                Effect::AwaitTurn { ticket, after } => {
+                    if let Some(now) = self.turn_now(ticket, after) {
+                        let answers = self.room.handle(Input::Turn(ticket));
+                        turn = Some(now);
+                        answers
+                            .into_iter()
+                            .rev()
+                            .for_each(|effect| effects.push_front(effect));
+                    } else {
+                        self.await_turn(ticket, after);
+                    }
+                }
+                Effect::Deliver(frame) => self.deliver(frame),
+                Effect::Tell(told) => self.tell(&told).await,
+                Effect::Page { reader, told } => self.page(reader, &told).await,
+                Effect::Send { reader, frame } => {
+                    if let Some(follower) = self.attaching.get(&reader) {
+                        follower.queue.push(encode_text(&frame.encode()));
+                    }
+                }
+                Effect::Follow { reader } => {
+                    if let Some(follower) = self.attaching.remove(&reader) {
+                        self.followers.insert(reader, follower);
+                    }
                 }
             }
-            Control::Detach { number } => self.forget(number),
-            Control::Resync => self.fetch().await,
         }
-        if !self.followers.is_empty() || !self.catching_up.is_empty() {
-            self.needed_at = Instant::now();
-        }
+        self.moved();
     }
 
-    /// Answers a join from the newest entries if they reach back far enough, else by pages.
-    fn attach(&mut self, follower: Follower, since: Option<Position>) {
-        let limits = self.relay.store.limits();
-        let position = self.cursor.position();
-        let entries = match since {
-            None if position == Position::ORIGIN => Some(Vec::new()),
-            None => self.cache.newest(limits.recent_messages),
-            Some(since) if since == position => Some(Vec::new()),
-            Some(since) => self.cache.after(since),
-        };
-        let turn = Arc::clone(&follower.turn);
-        let (Some(entries), Ok(_turn)) = (self.one_page(entries), turn.try_acquire()) else {
-            return self.send_pages(follower, since, true);
-        };
-        let catch = Catch {
-            recovered: since.is_some(),
-            reason: None,
-            lost: None,
-            entries,
-            position,
-        };
-        self.presence.note(&follower.user);
-        let frame = joined(&self.name, &catch, position, false, &self.presence.members);
-        let encoded = encode_text(&frame.encode());
-        if follower.queue.bytes() + encoded.len() > QUEUE_BYTES {
-            return self.send_pages(follower, since, true);
+    fn read(
+        &mut self,
+        ticket: ReadTicket,
+        range: Range,
+        limit: usize,
+        after: Duration,
+        turn: Option<Turn>,
+    ) {
+        if ticket == ReadTicket::Room {
+            Figures::count(&self.relay.figures.fetches, 1);
+            self.checked_at = Instant::now();
         }
-        follower.queue.push(encoded);
-        self.followers.insert(follower.number, follower);
-    }
-
-    /// Entries that are no more than a page may hold.
-    fn one_page(&self, entries: Option<Vec<Entry>>) -> Option<Vec<Entry>> {
-        let limits = self.relay.store.limits();
-        entries.filter(|entries| {
-            let bytes: usize = entries.iter().map(cache::size).sum();
-            entries.len() <= limits.page_messages && bytes <= limits.page_bytes
-        })
-    }
-
-    /// The last page, and from then on what comes.
-    fn attach_after_pages(&mut self, follower: Follower, reached: Position) {
-        let position = self.cursor.position();
-        let entries = if reached == position {
-            Some(Vec::new())
-        } else {
-            self.cache.after(reached)
-        };
-        let Some(entries) = self.one_page(entries) else {
-            return self.send_pages(follower, Some(reached), false);
-        };
-        let catch = Catch {
-            recovered: true,
-            reason: None,
-            lost: None,
-            entries,
-            position,
-        };
-        let encoded = encode_text(&page(&self.name, &catch, position, false).encode());
-        if follower.queue.bytes() + encoded.len() > QUEUE_BYTES {
-            return self.send_pages(follower, Some(reached), false);
-        }
-        follower.queue.push(encoded);
-        self.followers.insert(follower.number, follower);
-    }
-
-    fn send_pages(&mut self, follower: Follower, since: Option<Position>, first: bool) {
-        self.generation += 1;
-        let generation = self.generation;
-        let number = follower.number;
-        let members = self.presence.members.clone();
-        let pages = pages(
-            Arc::clone(&self.relay),
-            self.name.clone(),
-            follower.clone(),
-            since,
-            first.then_some(members),
-        );
+        let relay = Arc::clone(&self.relay);
+        let room = self.name.clone();
         let control = self.handle.control.clone();
-        let task = tokio::spawn(async move {
-            if let Some((position, turn)) = pages.await {
-                let _ = control.send(Control::CaughtUp {
-                    number,
-                    generation,
-                    position,
-                    turn,
-                });
+        tokio::spawn(async move {
+            sleep(after).await;
+            // Live delivery must not starve behind those who are far behind.
+            let _permit = match ticket {
+                ReadTicket::Room => None,
+                ReadTicket::Reader(_) => Some(relay.catching_up.acquire().await),
+            };
+            let outcome = relay.store.read(&room, range, limit).await;
+            let _ = control.send(Control::Read {
+                ticket,
+                outcome,
+                turn,
+            });
+        });
+    }
+
+    /// The turn of a connection that can take a page at once.
+    fn turn_now(&self, ticket: Ticket, after: Duration) -> Option<Turn> {
+        let follower = self.attaching.get(&ticket.reader)?;
+        if !after.is_zero() || follower.queue.bytes() > QUEUE_BYTES {
+            return None;
+        }
+        Arc::clone(&follower.turn).try_acquire_owned().ok()
+    }
+
+    fn await_turn(&self, ticket: Ticket, after: Duration) {
+        let Some(follower) = self.attaching.get(&ticket.reader).cloned() else {
+            return;
+        };
+        let control = self.handle.control.clone();
+        tokio::spawn(async move {
+            sleep(after).await;
+            let Ok(turn) = follower.turn.acquire_owned().await else {
+                return;
+            };
+            // A connection that is gone needs no page.
+            if follower.queue.drained().await.is_ok() {
+                let _ = control.send(Control::Turn(ticket, turn));
             }
         });
-        let task = task.abort_handle();
-        self.catching_up.insert(
-            number,
-            CatchingUp {
-                follower,
-                generation,
-                task,
-            },
-        );
     }
 
-    fn forget(&mut self, number: u64) {
-        self.followers.remove(&number);
-        if let Some(catching_up) = self.catching_up.remove(&number) {
-            catching_up.task.abort();
+    async fn page(&mut self, reader: u64, told: &Told) {
+        if !self.attaching.contains_key(&reader) {
+            return;
         }
+        if told.is_joined && self.presence.stale() {
+            self.presence.read(&self.relay.store, &self.name).await;
+        }
+        let Some(follower) = self.attaching.get(&reader) else {
+            return;
+        };
+        if told.is_joined {
+            self.presence.note(&follower.user);
+        }
+        let frame = told.frame(&self.name, &self.presence.members);
+        follower.queue.push(encode_text(&frame.encode()));
+    }
+
+    /// A new truth: what was read of the members may be as old as what was read of the log.
+    async fn tell(&mut self, told: &Told) {
+        if told.catch.reason == Some(delivery::Reason::Diverged) {
+            Figures::count(&self.relay.figures.diverged, 1);
+            tracing::warn!(room = %self.name, "the log is another one: a failover lost its tail");
+        }
+        self.presence.read(&self.relay.store, &self.name).await;
+        let frame = told.frame(&self.name, &self.presence.members);
+        let encoded = encode_text(&frame.encode());
+        for follower in self.followers.values() {
+            follower.queue.push(encoded.clone());
+        }
+        self.active_at = Instant::now();
     }
 
     /// Encodes once, queues for each follower.
-    fn deliver(&mut self, entry: Entry) {
-        let encoded = encode_text(&frame(&self.name, &entry).encode());
+    fn deliver(&mut self, frame: EntryFrame) {
+        let encoded = encode_text(&frame.encode());
         for follower in self.followers.values() {
             follower.queue.push(encoded.clone());
         }
         Figures::count(&self.relay.figures.deliveries, self.followers.len());
         self.relay.statistics.note(&self.name);
-        self.cache.push(entry);
         self.active_at = Instant::now();
     }
 
@@ -367,99 +360,8 @@ impl Room {
         }
     }
 
-    /// Reads the log from the cursor's own entry on, and tells the followers what it says.
-    async fn fetch(&mut self) {
-        Figures::count(&self.relay.figures.fetches, 1);
-        self.checked_at = Instant::now();
-        loop {
-            match self.fetch_page().await {
-                Ok(true) => {}
-                Ok(false) => break,
-                Err(error) => {
-                    // The cursor has not moved: the next publication or check tries again.
-                    tracing::warn!(room = %self.name, %error, "cannot catch up");
-                    break;
-                }
-            }
-        }
-        self.moved();
-    }
-
-    /// Answers whether there is more.
-    async fn fetch_page(&mut self) -> Result<bool, StoreError> {
-        let most = self.relay.store.limits().page_messages;
-        let position = self.cursor.position();
-        let store = &self.relay.store;
-        let stretch = store
-            .read(&self.name, Range::After(position.seq), most)
-            .await?;
-        let more = stretch.more;
-        let segments = match catch_up(position, stretch) {
-            CatchUp::Segments(segments) => segments,
-            CatchUp::Diverged => {
-                Figures::count(&self.relay.figures.diverged, 1);
-                tracing::warn!(room = %self.name, %position, "the log is another one: a failover lost its tail");
-                let tail = store.read(&self.name, Range::Tail, most).await?;
-                let head = tail.head;
-                let segments = CatchUp::recent(true, tail);
-                self.cache.clear();
-                self.new_truth(segments).await;
-                self.cursor.advance(head);
-                return Ok(false);
-            }
-        };
-        self.new_truth(segments).await;
-        Ok(more)
-    }
-
-    /// Delivers unbroken runs as live messages, and tells of every break by an unsolicited `joined`.
-    async fn new_truth(&mut self, segments: Vec<Catch>) {
-        if segments.iter().any(|catch| catch.reason.is_some()) {
-            self.presence.read(&self.relay.store, &self.name).await;
-        }
-        for catch in segments {
-            if catch.reason.is_none() {
-                self.cursor.advance(
-                    catch
-                        .entries
-                        .first()
-                        .map_or(catch.position, |entry| entry.link.before()),
-                );
-                for entry in catch.entries {
-                    self.cursor.advance(entry.link.position());
-                    self.deliver(entry);
-                }
-                continue;
-            }
-            let told = joined(
-                &self.name,
-                &catch,
-                catch.position,
-                false,
-                &self.presence.members,
-            );
-            let encoded = encode_text(&told.encode());
-            for follower in self.followers.values() {
-                follower.queue.push(encoded.clone());
-            }
-            self.stand_after(catch);
-            self.active_at = Instant::now();
-        }
-    }
-
-    /// Takes over what the log says without delivering it.
-    fn stand_after(&mut self, catch: Catch) {
-        for entry in catch.entries {
-            self.cursor.advance(entry.link.position());
-            self.cache.push(entry);
-        }
-        self.cursor.advance(catch.position);
-    }
-
     async fn look_after(&mut self) {
-        if !self.followers.is_empty() || !self.catching_up.is_empty() {
-            self.needed_at = Instant::now();
-        }
+        self.note_need();
         self.announce_presence();
         let every = if self.active_at.elapsed() < ACTIVE {
             CHECK_ACTIVE
@@ -467,31 +369,42 @@ impl Room {
             CHECK_QUIET
         };
         if self.checked_at.elapsed() >= every {
-            self.fetch().await;
+            self.feed(Input::Check, None).await;
         }
         if self.presence.refresh_is_due() {
-            let catching_up = self
-                .catching_up
-                .values()
-                .map(|catching_up| &catching_up.follower);
-            let followers: Vec<Follower> = self
-                .followers
-                .values()
-                .chain(catching_up)
-                .cloned()
-                .collect();
+            let everyone = self.followers.values().chain(self.attaching.values());
+            let followers: Vec<Follower> = everyone.cloned().collect();
             self.presence
                 .refresh(&self.relay.store, &self.name, &followers)
                 .await;
         }
     }
 
-    fn moved(&self) {
+    fn note_need(&mut self) {
+        if !self.followers.is_empty() || !self.attaching.is_empty() {
+            self.needed_at = Instant::now();
+        }
+    }
+
+    /// The room may stand elsewhere, and hold more or less.
+    fn moved(&mut self) {
         *self
             .handle
             .position
             .write()
-            .unwrap_or_else(PoisonError::into_inner) = Some(self.cursor.position());
+            .unwrap_or_else(PoisonError::into_inner) = self.room.position();
+        self.count_cached();
+        if CACHED.load(Ordering::Relaxed) > CACHED_BYTES {
+            self.room.shrink_cache();
+            self.count_cached();
+        }
+    }
+
+    fn count_cached(&mut self) {
+        let bytes = self.room.cached_bytes();
+        CACHED.fetch_add(bytes, Ordering::Relaxed);
+        CACHED.fetch_sub(self.cached, Ordering::Relaxed);
+        self.cached = bytes;
     }
 
     /// Ends the task unless somebody has just asked for the room.
@@ -504,5 +417,11 @@ impl Room {
         // Under the lock, so that it comes before the subscription of a task that follows this one.
         self.relay.subscriber.unsubscribe(&self.name);
         true
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        CACHED.fetch_sub(self.cached, Ordering::Relaxed);
     }
 }

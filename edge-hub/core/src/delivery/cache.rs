@@ -1,39 +1,36 @@
 //! The newest entries of a room, so that joining and resuming cost Redis nothing.
 
-use std::{
-    collections::VecDeque,
-    sync::atomic::{AtomicUsize, Ordering},
-};
+use crate::ids::Position;
+use crate::log::{Content, Entry};
+use std::collections::VecDeque;
 
-use clustertalk_core::{
-    ids::Position,
-    log::{Content, Entry},
-};
-
-/// Entries kept for a room.
-const ENTRIES: usize = 256;
-/// Bytes kept for a room, roughly.
-const BYTES: usize = 128 << 10;
-/// Bytes kept on this edge over all rooms. Above it each room keeps [`FEW`] as it goes on.
-const ALL_BYTES: usize = 64 << 20;
+/// Entries kept whatever their size, and all that [`Cache::keep_few`] leaves.
 const FEW: usize = 8;
 
-static HELD: AtomicUsize = AtomicUsize::new(0);
-
 /// An unbroken run of entries that ends where the room stands.
-#[derive(Default)]
+#[derive(Debug)]
 pub struct Cache {
     entries: VecDeque<Entry>,
     bytes: usize,
+    most_entries: usize,
+    most_bytes: usize,
 }
 
 impl Cache {
+    pub const fn new(most_entries: usize, most_bytes: usize) -> Self {
+        Self {
+            entries: VecDeque::new(),
+            bytes: 0,
+            most_entries,
+            most_bytes,
+        }
+    }
+
     pub fn push(&mut self, entry: Entry) {
         if entry.content == Content::Damaged {
             // Whoever has not seen it must be told what was lost, and only the log's reader does that.
             return self.clear();
         }
-        let size = size(&entry);
         if self
             .entries
             .back()
@@ -41,34 +38,51 @@ impl Cache {
         {
             self.clear();
         }
+        self.bytes += size(&entry);
         self.entries.push_back(entry);
-        self.grow(size);
-        let crowded = HELD.load(Ordering::Relaxed) > ALL_BYTES;
-        let most = if crowded { FEW } else { ENTRIES };
-        while self.entries.len() > most || (self.bytes > BYTES && self.entries.len() > FEW) {
-            let Some(oldest) = self.entries.pop_front() else {
-                break;
-            };
-            self.shrink(self::size(&oldest));
+        while self.entries.len() > self.most_entries
+            || (self.bytes > self.most_bytes && self.entries.len() > FEW)
+        {
+            self.drop_oldest();
         }
     }
 
     pub fn clear(&mut self) {
-        self.entries.clear();
-        self.shrink(self.bytes);
+        self.entries = VecDeque::new();
+        self.bytes = 0;
+    }
+
+    /// Gives memory back, because the host has little left.
+    pub fn keep_few(&mut self) {
+        while self.entries.len() > FEW {
+            self.drop_oldest();
+        }
+        self.entries.shrink_to_fit();
+    }
+
+    /// Bytes of the entries in memory, roughly.
+    pub const fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// What a reader at `position` has not seen; `None` if the cache cannot tell.
     pub fn after(&self, position: Position) -> Option<Vec<Entry>> {
-        let before_first = self.entries.front()?.link.before();
-        let skip = if before_first == position {
-            0
-        } else {
-            let known = |entry: &Entry| entry.link.position() == position;
-            // From the newest: most readers are a few messages behind.
-            self.entries.iter().rposition(known)? + 1
-        };
-        Some(self.entries.range(skip..).cloned().collect())
+        let first = self.index_after(position)?;
+        Some(self.entries.range(first..).cloned().collect())
+    }
+
+    /// Whether it can tell what a reader at `position` has not seen.
+    pub fn reaches(&self, position: Position) -> bool {
+        self.index_after(position).is_some()
+    }
+
+    fn index_after(&self, position: Position) -> Option<usize> {
+        if self.entries.front()?.link.before() == position {
+            return Some(0);
+        }
+        let known = |entry: &Entry| entry.link.position() == position;
+        // From the newest: most readers are a few messages behind.
+        Some(self.entries.iter().rposition(known)? + 1)
     }
 
     /// The newest entries, oldest first; `None` if the log may have more of them.
@@ -78,20 +92,10 @@ impl Cache {
         whole.then(|| self.entries.range(skip..).cloned().collect())
     }
 
-    fn grow(&mut self, bytes: usize) {
-        self.bytes += bytes;
-        HELD.fetch_add(bytes, Ordering::Relaxed);
-    }
-
-    fn shrink(&mut self, bytes: usize) {
-        self.bytes -= bytes;
-        HELD.fetch_sub(bytes, Ordering::Relaxed);
-    }
-}
-
-impl Drop for Cache {
-    fn drop(&mut self) {
-        self.clear();
+    fn drop_oldest(&mut self) {
+        if let Some(oldest) = self.entries.pop_front() {
+            self.bytes -= size(&oldest);
+        }
     }
 }
 
@@ -126,7 +130,7 @@ mod tests {
 
     #[test]
     fn nobody_is_led_over_a_hole() {
-        let mut cache = Cache::default();
+        let mut cache = Cache::new(256, 1 << 20);
         cache.push(entry(1, "deleted"));
         let before = entry(1, "deleted").link.position();
         cache.push(entry(2, "damaged"));
@@ -138,13 +142,13 @@ mod tests {
 
     #[test]
     fn a_part_of_the_newest_is_not_taken_for_all_of_them() {
-        let mut cache = Cache::default();
+        let mut cache = Cache::new(256, 1 << 20);
         assert_eq!(numbers(cache.newest(2)), None);
         cache.push(entry(5, "deleted"));
         assert_eq!(numbers(cache.newest(2)), None);
         cache.push(entry(6, "deleted"));
         assert_eq!(numbers(cache.newest(2)), Some(vec![5, 6]));
-        let mut whole = Cache::default();
+        let mut whole = Cache::new(256, 1 << 20);
         whole.push(entry(1, "deleted"));
         assert_eq!(numbers(whole.newest(2)), Some(vec![1]));
     }
