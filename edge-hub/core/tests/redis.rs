@@ -2,8 +2,11 @@
 
 mod redis {
     mod append;
+    mod changes;
     mod counters;
     mod damage;
+    mod deletion;
+    mod mark;
     mod presence;
     mod read;
     mod refusals;

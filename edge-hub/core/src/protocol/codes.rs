@@ -47,6 +47,14 @@ pub enum ErrorCode {
     Blocked,
     /// The user may not write to this room.
     Banned,
+    /// The position belongs to another message.
+    StaleTarget,
+    /// There is no such message any more.
+    TargetMissing,
+    /// The user may not do this.
+    Forbidden,
+    /// The message was edited as often as it may be.
+    TooManyChanges,
     /// A valid token is needed.
     Unauthorized,
     /// The request is not a WebSocket handshake of this protocol.
@@ -80,6 +88,10 @@ impl ErrorCode {
         Self::RateLimited,
         Self::Blocked,
         Self::Banned,
+        Self::StaleTarget,
+        Self::TargetMissing,
+        Self::Forbidden,
+        Self::TooManyChanges,
         Self::Unauthorized,
         Self::BadUpgrade,
         Self::BadOrigin,
@@ -107,6 +119,10 @@ impl ErrorCode {
             Self::RateLimited => "rate_limited",
             Self::Blocked => "blocked",
             Self::Banned => "banned",
+            Self::StaleTarget => "stale_target",
+            Self::TargetMissing => "target_missing",
+            Self::Forbidden => "forbidden",
+            Self::TooManyChanges => "too_many_changes",
             Self::Unauthorized => "unauthorized",
             Self::BadUpgrade => "bad_upgrade",
             Self::BadOrigin => "bad_origin",
@@ -134,6 +150,10 @@ impl ErrorCode {
             Self::RateLimited => "too many messages; wait for retry_after_ms",
             Self::Blocked => "moderation refused the message",
             Self::Banned => "the user may not write to this room",
+            Self::StaleTarget => "the position belongs to another message",
+            Self::TargetMissing => "there is no such message any more",
+            Self::Forbidden => "the user may not do this",
+            Self::TooManyChanges => "the message was edited as often as it may be",
             Self::Unauthorized => "a valid token is needed",
             Self::BadUpgrade => "the request is not a WebSocket handshake of this protocol",
             Self::BadOrigin => "pages of this origin may not connect",
@@ -161,6 +181,10 @@ impl ErrorCode {
             Self::RateLimited => Retry::Backoff,
             Self::Blocked => Retry::Never,
             Self::Banned => Retry::Never,
+            Self::StaleTarget => Retry::Never,
+            Self::TargetMissing => Retry::Never,
+            Self::Forbidden => Retry::Never,
+            Self::TooManyChanges => Retry::Never,
             Self::Unauthorized => Retry::Never,
             Self::BadUpgrade => Retry::Never,
             Self::BadOrigin => Retry::Never,
