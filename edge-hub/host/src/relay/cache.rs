@@ -7,7 +7,7 @@ use std::{
 
 use clustertalk_core::{
     ids::Position,
-    log::{Content, Entry},
+    log::{Change, Changed, Content, Entry},
 };
 
 /// Entries kept for a room.
@@ -41,6 +41,11 @@ impl Cache {
         {
             self.clear();
         }
+        if let Content::Changed(changed) = &entry.content
+            && changed.change == Change::Delete
+        {
+            self.bury(changed.target.position);
+        }
         self.entries.push_back(entry);
         self.grow(size);
         let crowded = HELD.load(Ordering::Relaxed) > ALL_BYTES;
@@ -51,6 +56,28 @@ impl Cache {
             };
             self.shrink(self::size(&oldest));
         }
+    }
+
+    /// Whoever comes after a deletion gets no text that Redis has no more: the message and its edits
+    /// keep their places only.
+    fn bury(&mut self, target: Position) {
+        let mut freed = 0;
+        for entry in &mut self.entries {
+            let edits = |changed: &Changed| {
+                changed.target.position == target && matches!(changed.change, Change::Edit { .. })
+            };
+            let gone = match &entry.content {
+                Content::Message(_) => entry.link.position() == target,
+                Content::Changed(changed) => edits(changed),
+                Content::Skipped | Content::Damaged => false,
+            };
+            if gone {
+                freed += size(entry);
+                entry.content = Content::Skipped;
+                freed -= size(entry);
+            }
+        }
+        self.shrink(freed);
     }
 
     pub fn clear(&mut self) {
@@ -102,6 +129,13 @@ pub fn size(entry: &Entry) -> usize {
             Content::Message(message) => {
                 256 + message.body.text.len() + message.body.user.name.len()
             }
+            Content::Changed(changed) => {
+                let text = match &changed.change {
+                    Change::Edit { text } => text.len(),
+                    Change::Delete | Change::React { .. } => 0,
+                };
+                256 + text + changed.user.name.len()
+            }
             Content::Skipped | Content::Damaged => 0,
         }
 }
@@ -118,6 +152,33 @@ mod tests {
             0,
         );
         Entry::parse(json.as_bytes()).expect("an entry")
+    }
+
+    /// The same with content, which may be about entry 1.
+    fn saying(seq: u64, kind: &str, body: &str) -> Entry {
+        let json = format!(
+            r#"{{"v":1,"seq":{seq},"prev":"{:016x}","tag":"{seq:016x}","at":1,"target":{{"position":{{"seq":1,"tag":"{:016x}"}},"user":"ada","id":"m1"}},"kind":"{kind}","hash":"","body":{{"id":"m{seq}","user":{{"id":"ada","name":"ada"}}{body}}},"moderation":{{"action":"allow"}}}}"#,
+            seq - 1,
+            1,
+        );
+        Entry::parse(json.as_bytes()).expect("an entry")
+    }
+
+    #[test]
+    fn what_was_deleted_is_told_to_nobody() {
+        let mut cache = Cache::default();
+        cache.push(saying(1, "message", r#","text":"secret""#));
+        cache.push(saying(2, "message", r#","text":"kept""#));
+        cache.push(saying(3, "edit", r#","text":"secret""#));
+        cache.push(saying(4, "react", r#","reaction":"+1""#));
+        cache.push(saying(5, "delete", ""));
+        let told = cache.after(Position::ORIGIN).expect("all of it");
+        let gone: Vec<bool> = told
+            .iter()
+            .map(|entry| entry.content == Content::Skipped)
+            .collect();
+        assert_eq!(gone, [true, false, true, false, false]);
+        assert_eq!(cache.bytes, told.iter().map(size).sum::<usize>());
     }
 
     fn numbers(entries: Option<Vec<Entry>>) -> Option<Vec<u64>> {
