@@ -6,6 +6,7 @@ mod redis {
     mod counters;
     mod damage;
     mod deletion;
+    mod doc;
     mod mark;
     mod presence;
     mod read;
