@@ -110,7 +110,7 @@ pub struct Target {
 }
 
 /// What is done to a message.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "change", rename_all = "lowercase")]
 pub enum Change {
@@ -122,7 +122,7 @@ pub enum Change {
     React {
         reaction: Reaction,
         /// Whether it is taken back.
-        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         remove: bool,
     },
 }

@@ -186,7 +186,7 @@ pub struct MessageFrame {
     pub moderation: Moderation,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reply_to: Option<Reference>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub mentions: Vec<UserId>,
 }
 

@@ -51,12 +51,12 @@ pub enum ErrorCode {
     StaleTarget,
     /// There is no such message any more.
     TargetMissing,
-    /// The user may not do this.
-    Forbidden,
     /// The message was edited as often as it may be.
     TooManyChanges,
     /// A valid token is needed.
     Unauthorized,
+    /// This is not allowed in this room.
+    Forbidden,
     /// The request is not a WebSocket handshake of this protocol.
     BadUpgrade,
     /// Pages of this origin may not connect.
@@ -90,9 +90,9 @@ impl ErrorCode {
         Self::Banned,
         Self::StaleTarget,
         Self::TargetMissing,
-        Self::Forbidden,
         Self::TooManyChanges,
         Self::Unauthorized,
+        Self::Forbidden,
         Self::BadUpgrade,
         Self::BadOrigin,
         Self::NotFound,
@@ -121,9 +121,9 @@ impl ErrorCode {
             Self::Banned => "banned",
             Self::StaleTarget => "stale_target",
             Self::TargetMissing => "target_missing",
-            Self::Forbidden => "forbidden",
             Self::TooManyChanges => "too_many_changes",
             Self::Unauthorized => "unauthorized",
+            Self::Forbidden => "forbidden",
             Self::BadUpgrade => "bad_upgrade",
             Self::BadOrigin => "bad_origin",
             Self::NotFound => "not_found",
@@ -152,9 +152,9 @@ impl ErrorCode {
             Self::Banned => "the user may not write to this room",
             Self::StaleTarget => "the position belongs to another message",
             Self::TargetMissing => "there is no such message any more",
-            Self::Forbidden => "the user may not do this",
             Self::TooManyChanges => "the message was edited as often as it may be",
             Self::Unauthorized => "a valid token is needed",
+            Self::Forbidden => "this is not allowed in this room",
             Self::BadUpgrade => "the request is not a WebSocket handshake of this protocol",
             Self::BadOrigin => "pages of this origin may not connect",
             Self::NotFound => "there is no such thing",
@@ -183,9 +183,9 @@ impl ErrorCode {
             Self::Banned => Retry::Never,
             Self::StaleTarget => Retry::Never,
             Self::TargetMissing => Retry::Never,
-            Self::Forbidden => Retry::Never,
             Self::TooManyChanges => Retry::Never,
             Self::Unauthorized => Retry::Never,
+            Self::Forbidden => Retry::Never,
             Self::BadUpgrade => Retry::Never,
             Self::BadOrigin => Retry::Never,
             Self::NotFound => Retry::Never,
