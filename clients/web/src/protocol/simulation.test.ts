@@ -252,6 +252,10 @@ class Edge {
       }
       case "ping":
         return connection.push({ type: "pong", rooms: [{ room: "general", position: this.head }] });
+      case "edit":
+      case "delete":
+      case "react":
+      case "read":
       case "leave":
       case "typing":
     }

@@ -15,6 +15,16 @@ const CLIENT = import.meta.glob<ClientVector>("../../../../edge-hub/protocol/vec
   import: "default",
 });
 
+const FRAMES = import.meta.glob<FramesVector>("../../../../edge-hub/protocol/vectors/frames/*.json", {
+  eager: true,
+  import: "default",
+});
+
+interface FramesVector {
+  readonly name: string;
+  readonly server?: readonly { readonly example: string; readonly frame: unknown }[];
+}
+
 interface CursorVector {
   readonly name: string;
   readonly capacity: number;
@@ -50,6 +60,13 @@ describe(`cursor (${String(Object.keys(CURSOR).length)} vectors)`, () => {
       expect(told).toEqual(vector.steps.map((each) => each.expect));
     });
   }
+});
+
+describe("frames from the server", () => {
+  const examples = Object.values(FRAMES).flatMap(({ server = [] }) => server);
+  test.each(examples)("$example", ({ frame }) => {
+    expect(decode(JSON.stringify(frame))).toEqual(frame);
+  });
 });
 
 describe(`client (${String(Object.keys(CLIENT).length)} vectors)`, () => {

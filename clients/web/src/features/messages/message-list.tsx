@@ -7,6 +7,7 @@ import { LoadRow } from "./load-row";
 import { MessageRow, PendingRow } from "./message-row";
 import { type Row, rowsOf } from "./rows";
 import { useAnchoredScroll } from "./use-anchored-scroll";
+import "./changes.css";
 import "./messages.css";
 
 interface Props {
@@ -51,9 +52,12 @@ export const MessageList = memo(function MessageList({
       case "gap":
         return <LoadRow before={row.before} busy={loading || !ready} onLoad={onOlder} />;
       case "message": {
-        const { message, opens, lost } = row;
-        return <MessageRow message={message} own={message.user.id === self} opens={opens} lost={lost} />;
+        const { message, changes, quote, opens, lost } = row;
+        const own = message.user.id === self;
+        return <MessageRow {...{ message, changes, quote, own, opens, lost, self }} />;
       }
+      case "deleted":
+        return <p className="deleted">{row.by === row.author ? "Message deleted" : "Message deleted by a moderator"}</p>;
       case "pending": {
         const { command, opens } = row;
         return (

@@ -1,37 +1,51 @@
 import { memo } from "react";
 import { momentOf, timeOf } from "../../lib/clock";
 import { hue } from "../../lib/names";
+import type { Changes } from "../../protocol/changes";
 import type { MessageFrame } from "../../protocol/frames";
 import type { Command } from "../../protocol/outbox";
 import { Avatar } from "../../theme/avatar";
 import { Icon } from "../../theme/icon";
 import { MessageText } from "./message-text";
+import { QuoteLine } from "./quote-line";
+import { ReactionBar } from "./reaction-bar";
+import type { Quote } from "./rows";
 
 interface MessageProps {
   readonly message: MessageFrame;
+  readonly changes: Changes;
+  readonly quote: Quote | null;
   readonly own: boolean;
   readonly opens: boolean;
   readonly lost: boolean;
+  readonly self: string | null;
 }
 
-export const MessageRow = memo(function MessageRow({ message, own, opens, lost }: MessageProps) {
-  const { user, text, at, moderation, position } = message;
+export const MessageRow = memo(function MessageRow(props: MessageProps) {
+  const { message, changes, quote, own, opens, lost, self } = props;
+  const { user, at, position } = message;
+  const { edit, reactions } = changes;
+  const text = edit?.text ?? message.text;
+  const moderation = edit?.moderation ?? message.moderation;
   const masked = moderation.action === "mask";
   return (
     <article className="message" data-own={own} data-opens={opens} data-lost={lost} data-masked={masked}>
       <Author name={user.name} own={own} opens={opens} />
       <div className="bubble">
+        {quote !== null && <QuoteLine quote={quote} />}
         {masked && <Icon name="shield" />}
         <MessageText text={text} />
         {masked && moderation.label !== undefined && <span className="message-label">{moderation.label}</span>}
         <span className="message-meta">
           {lost && <span className="message-state">lost by the server</span>}
+          {edit !== null && <span title={momentOf(edit.at)}>edited</span>}
           <time dateTime={new Date(at).toISOString()} title={momentOf(at)}>
             {timeOf(at)}
           </time>
           {own && !lost && <Tick icon="checks" label={`Delivered as number ${position.seq}`} />}
         </span>
       </div>
+      {reactions.length > 0 && <ReactionBar reactions={reactions} self={self} />}
     </article>
   );
 });

@@ -99,6 +99,8 @@ export type ViewEvent =
       readonly members_count: number;
     }
   | { readonly type: "typing"; readonly room: string; readonly user: User }
+  /** How far a user has read: another, or this one on any of his connections. */
+  | { readonly type: "receipt"; readonly room: string; readonly user: User; readonly seq: number }
   | { readonly type: "left"; readonly room: string }
   /** A refusal that belongs to no message; a room named with it is not joined. */
   | { readonly type: "refused"; readonly room?: string; readonly code: string; readonly message: string };
