@@ -25,8 +25,14 @@ export interface Moderation {
   readonly policy?: string;
 }
 
+/** A message by its sender and id, under which it is found wherever a failover puts it. */
+export interface Named {
+  readonly user: string;
+  readonly id: string;
+}
+
 /** Another message: by its sender and id, or by its position. */
-export type Reference = { readonly user: string; readonly id: string } | Position;
+export type Reference = Named | Position;
 
 /** Numbers that cannot be had any more, both included. */
 export interface Lost {
@@ -61,15 +67,15 @@ export type ClientFrame =
       readonly type: "edit";
       readonly room: string;
       readonly id: string;
-      readonly target: Reference;
+      readonly target: Named;
       readonly text: string;
     }
-  | { readonly type: "delete"; readonly room: string; readonly id: string; readonly target: Reference }
+  | { readonly type: "delete"; readonly room: string; readonly id: string; readonly target: Named }
   | {
       readonly type: "react";
       readonly room: string;
       readonly id: string;
-      readonly target: Reference;
+      readonly target: Named;
       readonly reaction: string;
       readonly remove?: boolean;
     }

@@ -91,7 +91,7 @@ function merged(timeline: Timeline, entries: readonly Entry[]): Timeline {
   return entries.reduce((next, entry) => inserted(next, itemOf(entry)), timeline);
 }
 
-function itemOf(entry: Entry): Item {
+export function itemOf(entry: Entry): Item {
   switch (entry.type) {
     case "message":
       return { type: "message", entry, lost: false };

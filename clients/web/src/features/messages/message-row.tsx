@@ -51,7 +51,7 @@ export const MessageRow = memo(function MessageRow(props: MessageProps) {
 });
 
 interface PendingProps {
-  readonly command: Command;
+  readonly command: Extract<Command, { type: "send" }>;
   readonly name: string;
   readonly opens: boolean;
   readonly onRetry: (id: string) => void;

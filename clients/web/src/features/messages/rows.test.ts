@@ -32,7 +32,7 @@ function timeline(...entries: Entry[]): Timeline {
 }
 
 function pending(id: string, user: string | null = null): Command {
-  const draft = { id, room: "general", text: "", created_at_ms: 0, tries: 0, user, after: null };
+  const draft = { type: "send", id, room: "general", text: "", created_at_ms: 0, tries: 0, user, after: null } as const;
   return { ...draft, state: "waiting", not_before_ms: 0, paced: false };
 }
 

@@ -1,6 +1,6 @@
 import { midnight } from "../../lib/clock";
 import { type Changes, UNCHANGED, changesOf } from "../../protocol/changes";
-import type { Lost, MessageFrame, Reason, Reference } from "../../protocol/frames";
+import type { Lost, MessageFrame, Named, Reason, Reference } from "../../protocol/frames";
 import type { Command } from "../../protocol/outbox";
 import { type Item, type Timeline, gaps, span } from "../../protocol/timeline";
 
@@ -14,6 +14,8 @@ export type Row = { readonly key: string } & (
       readonly type: "message";
       readonly message: MessageFrame;
       readonly changes: Changes;
+      /** The user's own changes that are on their way. */
+      readonly asked: readonly Command[];
       readonly quote: Quote | null;
       readonly lost: boolean;
       readonly opens: boolean;
@@ -23,8 +25,10 @@ export type Row = { readonly key: string } & (
   | { readonly type: "gone"; readonly lost: Lost; readonly reason: Reason }
   /** Entries before number `before` can be asked for. */
   | { readonly type: "gap"; readonly before: number }
-  | { readonly type: "pending"; readonly command: Command; readonly opens: boolean }
+  | { readonly type: "pending"; readonly command: Sending; readonly opens: boolean }
 );
+
+type Sending = Extract<Command, { type: "send" }>;
 
 /** What a message answers; `null` for what is not known of it. */
 export interface Quote {
@@ -39,6 +43,7 @@ export function rowsOf({ items, more }: Timeline, commands: readonly Command[], 
   const changes = changesOf(items);
   const gone = new Set([...changes.values()].flatMap(({ deletion }) => (deletion === null ? [] : [named(deletion.target)])));
   const quoted = quotes(items, changes);
+  const asked = askedOf(commands);
   const oldest = items[0] === undefined ? 1 : span(items[0]).from;
   if (more !== false && oldest > 1) rows.push({ key: "older", type: "gap", before: oldest });
 
@@ -75,15 +80,30 @@ export function rowsOf({ items, more }: Timeline, commands: readonly Command[], 
     const opens = last?.user.id !== message.user.id || message.at - last.at > TOGETHER_MS;
     const quote = message.reply_to === undefined ? null : quoted(message.reply_to);
     const key = keyOf(message.user.id, message.id, lost);
-    rows.push({ key, type: "message", message, changes: its, quote, lost, opens });
+    const open = asked.get(named({ user: message.user.id, id: message.id })) ?? NONE;
+    rows.push({ key, type: "message", message, changes: its, asked: open, quote, lost, opens });
     last = message;
   }
 
-  for (const [index, command] of commands.entries()) {
+  const sending = commands.filter((command) => command.type === "send");
+  for (const [index, command] of sending.entries()) {
     const opens = index === 0 && (last === null || last.user.id !== self);
     rows.push({ key: keyOf(command.user ?? self ?? "", command.id, false), type: "pending", command, opens });
   }
   return rows;
+}
+
+const NONE: readonly Command[] = [];
+
+/** The changes on their way, by the message that they are about. */
+function askedOf(commands: readonly Command[]): ReadonlyMap<string, readonly Command[]> {
+  const asked = new Map<string, readonly Command[]>();
+  for (const command of commands) {
+    if (command.type === "send") continue;
+    const target = named(command.target);
+    asked.set(target, [...(asked.get(target) ?? NONE), command]);
+  }
+  return asked;
 }
 
 /** Finds what is answered among that which was read. */
@@ -99,7 +119,7 @@ function quotes(items: readonly Item[], changes: ReadonlyMap<string, Changes>): 
   };
 }
 
-function named({ user, id }: { readonly user: string; readonly id: string }): string {
+function named({ user, id }: Named): string {
   return `${user} ${id}`;
 }
 
