@@ -129,6 +129,8 @@ test("a deleted message is gone in its place, seen before or not", () => {
   for (const first of [message(1), tombstone]) {
     expect(told(timeline(first, edit, deletion, message(4)))).toEqual(["deleted by bob", "day", "opens 4"]);
   }
+  const between = timeline(message(1), message(2), message(3), change(4, message(2), { change: "delete" }));
+  expect(told(between)).toEqual(["day", "opens 1", "deleted by bob", "opens 3"]);
 });
 
 test("a message that a failover lost is not shown once it was deleted where it came again", () => {

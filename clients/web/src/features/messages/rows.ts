@@ -25,7 +25,7 @@ export type Row = { readonly key: string } & (
   | { readonly type: "gone"; readonly lost: Lost; readonly reason: Reason }
   /** Entries before number `before` can be asked for. */
   | { readonly type: "gap"; readonly before: number }
-  | { readonly type: "pending"; readonly command: Sending; readonly opens: boolean }
+  | { readonly type: "pending"; readonly command: Sending; readonly quote: Quote | null; readonly opens: boolean }
 );
 
 type Sending = Extract<Command, { type: "send" }>;
@@ -48,6 +48,8 @@ export function rowsOf({ items, more }: Timeline, commands: readonly Command[], 
   if (more !== false && oldest > 1) rows.push({ key: "older", type: "gap", before: oldest });
 
   let last: MessageFrame | null = null;
+  /** Something that nobody said stands before the next message. */
+  let apart = false;
   for (const [index, item] of items.entries()) {
     const gap = missing[index];
     if (gap != null) {
@@ -66,7 +68,7 @@ export function rowsOf({ items, more }: Timeline, commands: readonly Command[], 
     if (its.deletion !== null) {
       const { user, target } = its.deletion;
       rows.push({ key: `deleted ${tag}`, type: "deleted", by: user.id, author: target.user });
-      last = null;
+      apart = true;
       continue;
     }
     if (item.type === "skipped") continue;
@@ -77,18 +79,20 @@ export function rowsOf({ items, more }: Timeline, commands: readonly Command[], 
       rows.push({ key: `day ${message.at} ${tag}`, type: "day", at: message.at });
       last = null;
     }
-    const opens = last?.user.id !== message.user.id || message.at - last.at > TOGETHER_MS;
+    const opens = apart || last?.user.id !== message.user.id || message.at - last.at > TOGETHER_MS;
     const quote = message.reply_to === undefined ? null : quoted(message.reply_to);
     const key = keyOf(message.user.id, message.id, lost);
     const open = asked.get(named({ user: message.user.id, id: message.id })) ?? NONE;
     rows.push({ key, type: "message", message, changes: its, asked: open, quote, lost, opens });
     last = message;
+    apart = false;
   }
 
   const sending = commands.filter((command) => command.type === "send");
   for (const [index, command] of sending.entries()) {
     const opens = index === 0 && (last === null || last.user.id !== self);
-    rows.push({ key: keyOf(command.user ?? self ?? "", command.id, false), type: "pending", command, opens });
+    const quote = command.reply_to === undefined ? null : quoted(command.reply_to);
+    rows.push({ key: keyOf(command.user ?? self ?? "", command.id, false), type: "pending", command, quote, opens });
   }
   return rows;
 }
