@@ -4,7 +4,15 @@
 use sha1::{Digest, Sha1};
 
 fn main() {
-    for name in ["append", "read", "presence", "heartbeat", "overall", "room"] {
+    for name in [
+        "append",
+        "read",
+        "mark",
+        "presence",
+        "heartbeat",
+        "overall",
+        "room",
+    ] {
         let path = format!("src/redis/{name}.lua");
         println!("cargo::rerun-if-changed={path}");
         let source = std::fs::read(&path).unwrap_or_else(|error| panic!("{path}: {error}"));

@@ -29,7 +29,9 @@ struct Generated {
 
 pub fn run(project: &Project, check: bool) -> Result<()> {
     let mut stale = Vec::new();
-    for Generated { path, text } in generated(project)? {
+    // In this order, and each written before the next: the schema comes from a core with the codes.
+    for generate in [codes, schema] {
+        let Generated { path, text } = generate(project)?;
         if !check {
             if write_if_changed(&path, text.as_bytes())? {
                 process::say("Wrote", &path.display().to_string());
@@ -52,24 +54,25 @@ pub fn run(project: &Project, check: bool) -> Result<()> {
     process::run(&mut typescript)
 }
 
-/// Every generated file with the text it should have.
-fn generated(project: &Project) -> Result<Vec<Generated>> {
+/// The code tables, from codes.json.
+fn codes(project: &Project) -> Result<Generated> {
     let hub = project.root.join("edge-hub");
-    let codes = fs::read_to_string(hub.join("protocol/codes.json"))?;
+    Ok(Generated {
+        path: hub.join("core/src/protocol/codes.rs"),
+        text: codes::rust(&fs::read_to_string(hub.join("protocol/codes.json"))?)?,
+    })
+}
+
+/// The JSON Schema, from core's wire types.
+fn schema(project: &Project) -> Result<Generated> {
     let schema = process::output(
         cargo()
             .args(["run", "--quiet", "--package", "clustertalk-core"])
             .args(["--features", "schema", "--example", "schema"])
             .current_dir(&project.root),
     )?;
-    Ok(vec![
-        Generated {
-            path: hub.join("core/src/protocol/codes.rs"),
-            text: codes::rust(&codes)?,
-        },
-        Generated {
-            path: hub.join("protocol/schema.json"),
-            text: format!("{}\n", schema.trim_end()),
-        },
-    ])
+    Ok(Generated {
+        path: project.root.join("edge-hub/protocol/schema.json"),
+        text: format!("{}\n", schema.trim_end()),
+    })
 }

@@ -1,5 +1,6 @@
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import "./app.css";
+import type { Actions } from "./features/messages/actions";
 import { Composer } from "./features/messages/composer";
 import { MessageList } from "./features/messages/message-list";
 import { TypingLine } from "./features/messages/typing-line";
@@ -11,6 +12,7 @@ import { NamePicker } from "./features/session/name-picker";
 import { Notices } from "./features/session/notices";
 import { type Chat, type ChatClient, viewOf } from "./lib/client";
 import { useChat } from "./lib/use-chat";
+import type { MessageFrame } from "./protocol/frames";
 import { Avatar } from "./theme/avatar";
 import { Icon } from "./theme/icon";
 
@@ -56,6 +58,7 @@ function Room({ client, chat, inert, onRename }: RoomProps) {
   const ready = state.phase.name === "live" && room?.phase.name === "live";
   const [drawer, setDrawer] = useState<Drawer>(null);
   const [drafts, setDrafts] = useState<ReadonlyMap<string, string>>(new Map());
+  const [answered, setAnswered] = useState<ReadonlyMap<string, MessageFrame>>(new Map());
   const input = useRef<HTMLTextAreaElement>(null);
   // A keystroke in the composer must not draw a thousand messages anew.
   const commands = useMemo(
@@ -67,7 +70,23 @@ function Room({ client, chat, inert, onRename }: RoomProps) {
     [client, active],
   );
   const retry = useCallback((id: string) => client.ask({ type: "retry", id }), [client]);
+  const actions = useActions(client, active, (message) => {
+    setAnswered((before) => new Map(before).set(active, message));
+    input.current?.focus();
+  });
   const discard = useCallback((id: string) => client.ask({ type: "discard", id }), [client]);
+
+  const answer = answered.get(active);
+
+  function unquote(): void {
+    setAnswered((before) => new Map([...before].filter(([room]) => room !== active)));
+  }
+
+  function send(text: string): void {
+    const reply_to = answer && { user: answer.user.id, id: answer.id };
+    client.request(active, { type: "send", text, ...(reply_to && { reply_to }) });
+    unquote();
+  }
 
   function open(name: string): void {
     client.open(name);
@@ -137,6 +156,7 @@ function Room({ client, chat, inert, onRename }: RoomProps) {
           self={self}
           loading={room?.older != null}
           ready={ready}
+          actions={actions}
           onOlder={loadOlder}
           onRetry={retry}
           onDiscard={discard}
@@ -148,8 +168,10 @@ function Room({ client, chat, inert, onRename }: RoomProps) {
             input={input}
             limit={state.limits?.text_bytes ?? TEXT_BYTES}
             text={drafts.get(active) ?? ""}
+            quote={answer === undefined ? null : { name: answer.user.name, text: answer.text }}
+            onUnquote={unquote}
             onText={(text) => setDrafts(new Map(drafts).set(active, text))}
-            onSend={(text) => client.send(active, text)}
+            onSend={send}
             onTyping={() => client.ask({ type: "typing", room: active })}
           />
         </div>
@@ -166,6 +188,24 @@ function Room({ client, chat, inert, onRename }: RoomProps) {
       <Notices notices={chat.notices} onDismiss={client.dismiss} />
     </div>
   );
+}
+
+/** What can be done with a message of the open room; the same value as long as that is open. */
+function useActions(client: ChatClient, room: string, onReply: (message: MessageFrame) => void): Actions {
+  const reply = useRef(onReply);
+  useEffect(() => {
+    reply.current = onReply;
+  });
+  return useMemo(() => {
+    const named = ({ user, id }: MessageFrame) => ({ user: user.id, id });
+    return {
+      reply: (message) => reply.current(message),
+      edit: (message, text) => client.request(room, { type: "edit", target: named(message), text }),
+      remove: (message) => client.request(room, { type: "delete", target: named(message) }),
+      react: (message, reaction, remove) =>
+        client.request(room, { type: "react", target: named(message), reaction, ...(remove && { remove }) }),
+    };
+  }, [client, room]);
 }
 
 /** The rooms that the server listed and those the user is in, in one list. */

@@ -1,17 +1,23 @@
 //! What a client can ask for: one file a command.
 
+pub mod change;
 pub mod hello;
 pub mod history;
 pub mod join;
 pub mod leave;
+pub mod read;
 pub mod send;
 pub mod typing;
 
-use crate::event::NoAnswer;
+mod review;
+
+use crate::event::{NoAnswer, Verdict};
 use crate::hub::Hub;
-use crate::ids::RoomName;
+use crate::ids::{MessageId, RoomName, User};
 use crate::protocol::{ClientFrame, ErrorCode, ErrorFrame, ServerFrame};
+use crate::store::Appended;
 use crate::time::Timestamp;
+use std::time::Duration;
 
 /// A command in the middle: what it needs when the answer to its effect comes.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,6 +26,8 @@ pub enum Pending {
     Join(join::Pending),
     Leave(leave::Pending),
     Send(Box<send::Pending>),
+    Change(Box<change::Pending>),
+    Read(read::Pending),
     History(history::Pending),
 }
 
@@ -40,10 +48,19 @@ pub fn dispatch(hub: &mut Hub<'_>, now: Timestamp, frame: ClientFrame, reference
                 id,
                 text,
                 reply_to,
+                mentions,
             },
-        ) => {
-            send::start(hub, now, room, id, text, reply_to);
-        }
+        ) => send::start(hub, now, room, id, text, reply_to, mentions),
+        (
+            true,
+            ClientFrame::Change {
+                room,
+                id,
+                target,
+                change,
+            },
+        ) => change::start(hub, now, room, id, target, change),
+        (true, ClientFrame::Read { room, seq }) => read::start(hub, now, room, seq, reference),
         (true, ClientFrame::Typing { room }) => typing::start(hub, now, room, reference),
         (true, ClientFrame::History { room, range, limit }) => {
             history::start(hub, room, range, limit, reference);
@@ -57,6 +74,95 @@ pub fn dispatch(hub: &mut Hub<'_>, now: Timestamp, frame: ClientFrame, reference
     }
 }
 
+/// The user whose command may go on: he is in the room, and keeps the rate. Before any review: a
+/// flood must not cost a component's time.
+fn admitted(hub: &mut Hub<'_>, now: Timestamp, room: &RoomName, id: &MessageId) -> Option<User> {
+    let limits = &hub.settings.limits;
+    let (rate, burst) = (limits.messages_per_second, limits.burst);
+    let live = hub.live()?;
+    if !live.rooms.contains(room) {
+        hub.refuse(not_joined(room.clone(), Some(id.to_string())));
+        return None;
+    }
+    if let Err(wait) = live.bucket.take(now, rate, burst) {
+        let error = answer(ErrorCode::RateLimited, room, id).retry_after(wait);
+        hub.send(ServerFrame::Error(Box::new(error)));
+        return None;
+    }
+    live.refused = 0;
+    Some(live.user.clone())
+}
+
+pub fn reviewed(hub: &mut Hub<'_>, now: Timestamp, verdict: Result<Verdict, NoAnswer>) {
+    let unreviewed = match (hub.pending.take(), verdict) {
+        (Some(Pending::Send(pending)), Ok(verdict)) => {
+            return send::reviewed(hub, now, *pending, verdict);
+        }
+        (Some(Pending::Change(pending)), Ok(verdict)) => {
+            return change::reviewed(hub, *pending, verdict);
+        }
+        (Some(Pending::Send(pending)), Err(NoAnswer)) => (pending.room, pending.body.id),
+        (Some(Pending::Change(pending)), Err(NoAnswer)) => (pending.room, pending.id),
+        (other, _) => {
+            hub.pending = other;
+            return;
+        }
+    };
+    // Nothing unreviewed is kept: it stays in the sender's outbox.
+    let (room, id) = unreviewed;
+    let error = answer(ErrorCode::Unavailable, &room, &id).retry_after(RETRY);
+    hub.send(ServerFrame::Error(Box::new(error)));
+}
+
+/// The last step of whatever is stored: the acknowledgement, or why there is none.
+pub fn appended(hub: &mut Hub<'_>, now: Timestamp, outcome: Result<Appended, NoAnswer>) {
+    let (room, id) = match hub.pending.take() {
+        Some(Pending::Send(pending)) => (pending.room, pending.body.id),
+        Some(Pending::Change(pending)) => (pending.room, pending.id),
+        other => {
+            hub.pending = other;
+            return;
+        }
+    };
+    let refused = |code| answer(code, &room, &id);
+    let error = match outcome {
+        Ok(
+            Appended::Stored {
+                position, action, ..
+            }
+            | Appended::Duplicate { position, action },
+        ) => {
+            hub.send(ServerFrame::Ack {
+                room,
+                id,
+                position,
+                action,
+            });
+            return;
+        }
+        Ok(Appended::Refused) => refused(ErrorCode::Blocked),
+        Ok(Appended::Banned { until }) => {
+            let error = refused(ErrorCode::Banned);
+            match until {
+                Some(until) => error.retry_after(until.since(now)),
+                None => error,
+            }
+        }
+        Ok(Appended::RateLimited { retry_after }) => {
+            refused(ErrorCode::RateLimited).retry_after(retry_after)
+        }
+        Ok(Appended::Unpublishable) => {
+            refused(ErrorCode::Unavailable).retry_after(Duration::from_secs(30))
+        }
+        Ok(Appended::StaleTarget) => refused(ErrorCode::StaleTarget),
+        Ok(Appended::TargetMissing) => refused(ErrorCode::TargetMissing),
+        Ok(Appended::Forbidden) => refused(ErrorCode::Forbidden),
+        Ok(Appended::TooManyChanges) => refused(ErrorCode::TooManyChanges),
+        Err(NoAnswer) => refused(ErrorCode::Unavailable).retry_after(RETRY),
+    };
+    hub.send(ServerFrame::Error(Box::new(error)));
+}
+
 /// Presence is the last step of both joining and leaving.
 pub fn presence_changed(hub: &mut Hub<'_>, members: Result<u64, NoAnswer>) {
     match hub.pending.take() {
@@ -67,10 +173,15 @@ pub fn presence_changed(hub: &mut Hub<'_>, members: Result<u64, NoAnswer>) {
 }
 
 /// When to try again what Redis or a component did not answer.
-const RETRY: std::time::Duration = std::time::Duration::from_secs(1);
+const RETRY: Duration = Duration::from_secs(1);
 
 fn error(code: ErrorCode, reference: Option<String>) -> ErrorFrame {
     ServerFrame::error(code).answering(reference)
+}
+
+/// The error that answers what was to be stored.
+fn answer(code: ErrorCode, room: &RoomName, id: &MessageId) -> ErrorFrame {
+    error(code, Some(id.to_string())).in_room(room.clone())
 }
 
 /// The error for a command in a room that the connection has not joined.

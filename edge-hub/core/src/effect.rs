@@ -7,7 +7,7 @@
 //!   so the client will send the frame again.
 //! - Reordering: `Send(welcome)` before `Subscribe` is a promise to the client.
 
-use crate::ids::{MessageId, Position, RoomName, User, UserId};
+use crate::ids::{MessageId, Position, RoomName, Seq, User, UserId};
 use crate::log::{Draft, Reference};
 use crate::protocol::{CloseCode, ServerFrame};
 use crate::store::{Mode, Range, Update};
@@ -48,6 +48,12 @@ pub enum Effect {
         draft: Box<Draft>,
         updates: Vec<Update>,
     },
+    /// Note how far a user has read a room.
+    Mark {
+        room: RoomName,
+        user: UserId,
+        seq: Seq,
+    },
     /// Read a stretch of a room's log.
     Load {
         room: RoomName,
@@ -66,7 +72,7 @@ pub enum Effect {
     },
 }
 
-/// A message before anyone sees it.
+/// A text before anyone sees it: of a message, an edit or a reaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ForReview {
     pub room: RoomName,

@@ -1,7 +1,7 @@
 //! Everything that can happen to a connection.
 
 use crate::log::Action;
-use crate::store::{Appended, RoomCount, Stretch, Update};
+use crate::store::{Appended, Marked, RoomCount, Stretch, Update};
 
 /// One thing that happened. The first four come from the host; the others answer an
 /// [`Effect`](crate::effect::Effect) of this call that the component performs itself.
@@ -22,6 +22,8 @@ pub enum Event {
     Recorded(Vec<Update>),
     /// Answers `Append`.
     Appended(Result<Appended, NoAnswer>),
+    /// Answers `Mark`.
+    Marked(Result<Marked, NoAnswer>),
     /// Answers `Load`.
     Loaded(Result<Stretch, NoAnswer>),
     /// Answers `ListRooms`.

@@ -9,6 +9,7 @@ use crate::effect::Effect;
 use crate::event::Event;
 use crate::ids::{RoomName, User};
 use crate::limits::Limits;
+use crate::log::Salt;
 use crate::protocol::{CloseCode, ErrorFrame, ServerFrame, decode};
 use crate::time::Timestamp;
 use session::{Bucket, Live, Session};
@@ -49,8 +50,8 @@ pub struct Hub<'s> {
     pub(crate) session: Session,
     /// The command that waits for an answer.
     pub(crate) pending: Option<Pending>,
-    /// Unpredictable; the salt of the message that this call may store.
-    pub(crate) seed: [u8; 16],
+    /// Unpredictable; the salt of the entry that this call may store.
+    pub(crate) seed: Salt,
     effects: Vec<Effect>,
 }
 
@@ -77,7 +78,7 @@ impl<'s> Hub<'s> {
         settings: &'s Settings,
         connection: Connection,
         session: &[u8],
-        seed: [u8; 16],
+        seed: Salt,
     ) -> Result<Self, SessionError> {
         let session = Session::decode(session)?;
         Ok(Self {
@@ -96,13 +97,14 @@ impl<'s> Hub<'s> {
         connection: Connection,
         user: User,
         room: RoomName,
-        seed: [u8; 16],
+        seed: Salt,
     ) -> Self {
         let session = Session::Live(Live {
             user,
             rooms: vec![room],
             bucket: Bucket::default(),
             typed_at: Timestamp::default(),
+            read_at: Timestamp::default(),
             refused: 0,
         });
         Self {
@@ -135,9 +137,10 @@ impl<'s> Hub<'s> {
             Event::Frame(text) => self.frame(now, &text),
             Event::WokeUp => self.wake_up(now),
             Event::Closed => command::leave::everything(self),
-            Event::Reviewed(verdict) => command::send::reviewed(self, now, verdict),
+            Event::Reviewed(verdict) => command::reviewed(self, now, verdict),
             Event::Recorded(updates) => command::send::recorded(self, updates),
-            Event::Appended(outcome) => command::send::appended(self, now, outcome),
+            Event::Appended(outcome) => command::appended(self, now, outcome),
+            Event::Marked(marked) => command::read::marked(self, marked),
             Event::Loaded(stretch) => command::history::loaded(self, stretch),
             Event::RoomsListed(rooms) => command::hello::rooms_listed(self, rooms),
             Event::RoomOpened(opened) => command::join::room_opened(self, opened),

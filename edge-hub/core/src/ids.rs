@@ -14,6 +14,8 @@ pub enum NameError {
     Tag,
     #[error("a sequence number must be at most 2^53")]
     Seq,
+    #[error("a reaction must have 1 to 32 bytes without white space or control characters")]
+    Reaction,
 }
 
 macro_rules! name {
@@ -62,10 +64,16 @@ name!(
     Id
 );
 name!(
-    /// The sender's own id of a message; (user, message id) is unique in a room.
+    /// The sender's own id of a message or change; (user, id) is unique in a room.
     MessageId,
     is_id,
     Id
+);
+name!(
+    /// An emoji or a short token: 1 to 32 bytes without white space or control characters.
+    Reaction,
+    is_reaction,
+    Reaction
 );
 
 fn is_room_name(text: &str) -> bool {
@@ -81,6 +89,13 @@ fn is_id(text: &str) -> bool {
         && text
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || b"._@|:+-".contains(&byte))
+}
+
+fn is_reaction(text: &str) -> bool {
+    (1..=32).contains(&text.len())
+        && !text
+            .chars()
+            .any(|char| char.is_whitespace() || char.is_control())
 }
 
 /// The fingerprint of a room's log up to and including one entry: 64 bits, 16 hexadecimal digits.
@@ -235,6 +250,28 @@ mod tests {
             &"x".repeat(65),
         ] {
             assert!(RoomName::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_reaction_is_one_short_word() {
+        for good in [
+            "\u{1f44d}",
+            "\u{1f468}\u{200d}\u{1f469}\u{200d}\u{1f467}",
+            ":+1:",
+            &"x".repeat(32),
+        ] {
+            assert!(Reaction::parse(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "",
+            "a b",
+            "\n",
+            "\u{7f}",
+            &"x".repeat(33),
+            &"\u{1f44d}".repeat(9),
+        ] {
+            assert!(Reaction::parse(bad).is_err(), "{bad:?}");
         }
     }
 

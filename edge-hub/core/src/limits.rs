@@ -25,6 +25,10 @@ pub struct Limits {
     pub ping: Duration,
     /// At most one `typing` of a connection passes in this time; others are dropped. Default 3 s.
     pub typing: Duration,
+    /// At most one `read` of a connection passes in this time; others are dropped. Default 1 s.
+    pub read: Duration,
+    /// Edits of one message. Default 64. Above it: error `too_many_changes`.
+    pub edits: u32,
     /// Frames in a row that may be refused before close 4004. Default 20.
     pub refused_in_a_row: u8,
     /// Messages in one page or `history` answer. Default 100.
@@ -33,7 +37,7 @@ pub struct Limits {
     pub page_bytes: usize,
     /// Messages that a client without a position gets. Default 50.
     pub recent_messages: usize,
-    /// Entries a room's log keeps. Default 10,000.
+    /// Entries and tombstones a room's log keeps. Default 10,000.
     pub log_entries: u64,
     /// The age at which entries leave a room's log. Default 30 days.
     pub log_age: Duration,
@@ -52,6 +56,8 @@ impl Default for Limits {
             hello: Duration::from_secs(5),
             ping: Duration::from_secs(25),
             typing: Duration::from_secs(3),
+            read: Duration::from_secs(1),
+            edits: 64,
             refused_in_a_row: 20,
             page_messages: 100,
             page_bytes: 64 << 10,
@@ -66,6 +72,12 @@ impl Default for Limits {
 pub const WELCOME_ROOMS: usize = 50;
 /// Members listed in one `joined`.
 pub const JOINED_MEMBERS: usize = 50;
+/// Users that one message may mention.
+pub const MENTIONS: usize = 16;
+/// Users of a room whose furthest number is kept; those furthest behind are forgotten first.
+pub const READERS: usize = 1000;
+/// Above this many such users what one of them read is told to himself only.
+pub const RECEIPT_READERS: u64 = 200;
 /// Above this many members a room's presence is a count only.
 pub const PRESENCE_MEMBERS: u64 = 200;
 /// Entries whose tags an edge remembers for a room.

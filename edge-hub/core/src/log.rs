@@ -4,9 +4,10 @@
 //! front of what the hub prepared (a [`Draft`]). An entry without `body` is a tombstone: its place
 //! in the chain stays, its content is gone.
 
-use crate::ids::{MAX_SEQ, MessageId, Position, Seq, Tag, User};
+use crate::ids::{MAX_SEQ, MessageId, Position, Reaction, Seq, Tag, User, UserId};
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
@@ -16,6 +17,10 @@ pub const VERSION: u32 = 1;
 
 /// The kind of a chat message.
 pub const MESSAGE: &str = "message";
+/// The kinds of a change to a message that was stored before.
+pub const EDIT: &str = "edit";
+pub const DELETE: &str = "delete";
+pub const REACT: &str = "react";
 /// The kind of the tombstone that stands for entries removed behind the hub's back.
 pub const DAMAGED: &str = "damaged";
 
@@ -55,6 +60,7 @@ pub struct Entry {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Content {
     Message(Box<Message>),
+    Changed(Box<Changed>),
     /// Deleted, or of a kind or version that this build does not know: readers advance over it.
     Skipped,
     /// Entries removed behind the hub's back: readers are told, and advance over them.
@@ -76,6 +82,108 @@ pub struct Body {
     pub text: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reply_to: Option<Reference>,
+    /// Users whom the sender names, at most 16.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mentions: Vec<UserId>,
+}
+
+/// A stored change: an entry of its own, which says what became of an earlier message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Changed {
+    /// The change's own.
+    pub id: MessageId,
+    pub user: User,
+    pub target: Target,
+    pub change: Change,
+    /// Of an edit, and of a reaction that was added: what was decided of its text.
+    pub moderation: Option<Moderation>,
+}
+
+/// The message that a change is about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Target {
+    pub position: Position,
+    /// Who sent it.
+    pub user: UserId,
+    pub id: MessageId,
+}
+
+/// What is done to a message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(tag = "change", rename_all = "lowercase")]
+pub enum Change {
+    /// It says this from now on.
+    Edit { text: String },
+    /// It is gone, with its edits.
+    Delete,
+    /// A reaction of one user, of which each is there once.
+    React {
+        reaction: Reaction,
+        /// Whether it is taken back.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        remove: bool,
+    },
+}
+
+impl Change {
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Edit { .. } => EDIT,
+            Self::Delete => DELETE,
+            Self::React { .. } => REACT,
+        }
+    }
+}
+
+/// The body of a stored change; its kind tells which fields there are.
+#[derive(Serialize, Deserialize)]
+struct ChangeBody {
+    id: MessageId,
+    user: User,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    text: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    reaction: Option<Reaction>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    remove: bool,
+}
+
+impl ChangeBody {
+    fn new(id: &MessageId, user: &User, change: &Change) -> Self {
+        let (text, reaction, remove) = match change.clone() {
+            Change::Edit { text } => (Some(text), None, false),
+            Change::Delete => (None, None, false),
+            Change::React { reaction, remove } => (None, Some(reaction), remove),
+        };
+        Self {
+            id: id.clone(),
+            user: user.clone(),
+            text,
+            reaction,
+            remove,
+        }
+    }
+
+    fn read(self, kind: &str, target: Target, moderation: Option<Moderation>) -> Option<Changed> {
+        let change = match (kind, self.text, self.reaction) {
+            (EDIT, Some(text), _) => Change::Edit { text },
+            (DELETE, ..) => Change::Delete,
+            (REACT, _, Some(reaction)) => Change::React {
+                reaction,
+                remove: self.remove,
+            },
+            _ => return None,
+        };
+        Some(Changed {
+            id: self.id,
+            user: self.user,
+            target,
+            change,
+            moderation,
+        })
+    }
 }
 
 /// Another message: by its sender and id, or by its full position.
@@ -83,10 +191,7 @@ pub struct Body {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum Reference {
-    Id {
-        user: crate::ids::UserId,
-        id: MessageId,
-    },
+    Id { user: UserId, id: MessageId },
     Position(Position),
 }
 
@@ -147,8 +252,11 @@ struct Stored<'a> {
     tag: Tag,
     at: Timestamp,
     kind: String,
+    /// A tombstone keeps its position only.
     #[serde(borrow)]
-    body: Option<&'a serde_json::value::RawValue>,
+    target: Option<&'a RawValue>,
+    #[serde(borrow)]
+    body: Option<&'a RawValue>,
     moderation: Option<Moderation>,
 }
 
@@ -163,20 +271,6 @@ impl Entry {
                 seq: stored.seq,
             });
         }
-        let content = match (
-            stored.v,
-            stored.kind.as_str(),
-            stored.body,
-            stored.moderation,
-        ) {
-            (_, DAMAGED, _, _) => Content::Damaged,
-            // A body that this build cannot read is skipped like an unknown kind: the chain goes on.
-            (VERSION, MESSAGE, Some(body), Some(moderation)) => serde_json::from_str(body.get())
-                .map_or(Content::Skipped, |body| {
-                    Content::Message(Box::new(Message { body, moderation }))
-                }),
-            _ => Content::Skipped,
-        };
         let link = Link {
             from,
             seq: stored.seq,
@@ -186,41 +280,112 @@ impl Entry {
         Ok(Self {
             link,
             at: stored.at,
-            content,
+            // What this build cannot read is skipped like an unknown kind: the chain goes on.
+            content: stored.content().unwrap_or(Content::Skipped),
         })
     }
 }
 
-/// An entry before the script gives it a place: its kind and the rest of its JSON.
+impl Stored<'_> {
+    fn content(self) -> Option<Content> {
+        match (self.v, self.kind.as_str()) {
+            (_, DAMAGED) => Some(Content::Damaged),
+            (VERSION, MESSAGE) => Some(Content::Message(Box::new(Message {
+                body: serde_json::from_str(self.body?.get()).ok()?,
+                moderation: self.moderation?,
+            }))),
+            (VERSION, kind @ (EDIT | DELETE | REACT)) => {
+                let body: ChangeBody = serde_json::from_str(self.body?.get()).ok()?;
+                let target = serde_json::from_str(self.target?.get()).ok()?;
+                let changed = body.read(kind, target, self.moderation)?;
+                Some(Content::Changed(Box::new(changed)))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// An entry before the script gives it a place: what it is about, and the rest of its JSON.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Draft {
-    pub user: crate::ids::UserId,
+    pub kind: &'static str,
+    pub user: UserId,
     pub id: MessageId,
     pub action: Action,
+    /// What is looked up in the log first: the target of a change, or the position of the message
+    /// that another answers.
+    pub reference: Option<Reference>,
+    /// Whether the user may delete what others wrote.
+    pub may_moderate: bool,
     /// SHA-256(salt ‖ body) in hexadecimal: what the tag covers of the body.
     pub hash: String,
-    /// `"kind":…,"hash":…,"salt":…,"body":{…},"moderation":{…}}`
+    /// `"kind":…,"hash":…,"salt":…,"body":{…},"moderation":{…}}`, the last for what was reviewed.
     pub json: String,
 }
 
+/// The salt of an entry's hash. It must be unpredictable: with it gone, the hash tells nothing of
+/// the body.
+pub type Salt = [u8; 16];
+
 impl Draft {
-    /// A chat message. `salt` must be unpredictable: with it gone, the hash tells nothing of the body.
-    pub fn message(body: &Body, moderation: &Moderation, salt: [u8; 16]) -> Self {
-        let body_json = serde_json::to_string(body).unwrap_or_default();
-        let moderation_json = serde_json::to_string(moderation).unwrap_or_default();
-        let salt = hexadecimal(&salt);
-        let hash = body_hash(&salt, &body_json);
-        let json = format!(
-            r#""kind":"{MESSAGE}","hash":"{hash}","salt":"{salt}","body":{body_json},"moderation":{moderation_json}}}"#
-        );
+    /// A chat message.
+    pub fn message(body: &Body, moderation: &Moderation, salt: Salt) -> Self {
+        let (hash, json) = rest(MESSAGE, body, Some(moderation), salt);
+        // One that is named by its sender and id may come later, so there is nothing to check.
+        let by_position = |reference: &&Reference| matches!(reference, Reference::Position(_));
         Self {
+            kind: MESSAGE,
             user: body.user.id.clone(),
             id: body.id.clone(),
             action: moderation.action,
+            reference: body.reply_to.as_ref().filter(by_position).cloned(),
+            may_moderate: false,
             hash,
             json,
         }
     }
+
+    /// A change to the message that `target` names.
+    pub fn change(
+        id: &MessageId,
+        user: &User,
+        target: Reference,
+        change: &Change,
+        moderation: Option<&Moderation>,
+        salt: Salt,
+    ) -> Self {
+        let body = ChangeBody::new(id, user, change);
+        let (hash, json) = rest(change.kind(), &body, moderation, salt);
+        Self {
+            kind: change.kind(),
+            user: user.id.clone(),
+            id: id.clone(),
+            action: moderation.map_or(Action::Allow, |moderation| moderation.action),
+            reference: Some(target),
+            may_moderate: false,
+            hash,
+            json,
+        }
+    }
+}
+
+/// The body's hash, and the entry's JSON from its kind on.
+fn rest(
+    kind: &str,
+    body: &impl Serialize,
+    moderation: Option<&Moderation>,
+    salt: Salt,
+) -> (String, String) {
+    let body = serde_json::to_string(body).unwrap_or_default();
+    let salt = hexadecimal(&salt);
+    let hash = body_hash(&salt, &body);
+    let mut json = format!(r#""kind":"{kind}","hash":"{hash}","salt":"{salt}","body":{body}"#);
+    if let Some(moderation) = moderation {
+        json += r#","moderation":"#;
+        json += &serde_json::to_string(moderation).unwrap_or_default();
+    }
+    json.push('}');
+    (hash, json)
 }
 
 /// SHA-256(salt ‖ body), both as they stand in the entry's JSON; 64 hexadecimal digits.
@@ -233,11 +398,23 @@ pub fn body_hash(salt: &str, body_json: &str) -> String {
     )
 }
 
-/// The tag of an entry: the first 16 hexadecimal digits of
-/// SHA-1(`prev|seq|kind|at|v|hash`). The append script computes the same; SHA-1 is what Lua has,
-/// and the chain guards against loss and accident, not against one who can write to Redis.
-pub fn chain_tag(prev: Tag, seq: Seq, kind: &str, at: Timestamp, version: u32, hash: &str) -> Tag {
-    let header = format!("{prev}|{seq}|{kind}|{}|{version}|{hash}", at.as_millis());
+/// The tag of an entry: the first 16 hexadecimal digits of SHA-1(`prev|seq|kind|at|v|hash`), for a
+/// change of SHA-1(`prev|seq|kind|at|v|hash|SEQ-TAG`) with the position of its target. The append
+/// script computes the same; SHA-1 is what Lua has, and the chain guards against loss and accident,
+/// not against one who can write to Redis.
+pub fn chain_tag(
+    prev: Tag,
+    seq: Seq,
+    kind: &str,
+    at: Timestamp,
+    version: u32,
+    hash: &str,
+    target: Option<Position>,
+) -> Tag {
+    let mut header = format!("{prev}|{seq}|{kind}|{}|{version}|{hash}", at.as_millis());
+    if let Some(target) = target {
+        header += &format!("|{target}");
+    }
     let digest = Sha1::digest(header);
     let mut bits = [0; 8];
     bits.copy_from_slice(&digest[..8]);
@@ -283,11 +460,12 @@ mod tests {
         let body = Body {
             id: MessageId::parse("01JD").unwrap(),
             user: User {
-                id: crate::ids::UserId::parse("ada").unwrap(),
+                id: UserId::parse("ada").unwrap(),
                 name: "ada".into(),
             },
             text: "say \"hi\" \u{1f600}\n".into(),
             reply_to: None,
+            mentions: vec![UserId::parse("bob").unwrap()],
         };
         let moderation = Moderation {
             action: Action::Allow,

@@ -9,9 +9,9 @@ pub use codes::{CloseCode, ErrorCode};
 pub use decode::{ClientFrame, HistoryRange, JoinRoom, Refusal, decode, reference_of};
 
 use crate::delivery::Lost;
-use crate::ids::{MessageId, Position, RoomName, Seq, Tag, User};
+use crate::ids::{MessageId, Position, RoomName, Seq, Tag, User, UserId};
 use crate::limits::Limits;
-use crate::log::{Action, Moderation, Reference};
+use crate::log::{Action, Change, Moderation, Reference, Target};
 use crate::time::{Timestamp, millis};
 use serde::Serialize;
 use std::time::Duration;
@@ -42,6 +42,12 @@ pub enum ServerFrame {
         room: RoomName,
         user: User,
     },
+    /// How far a user has read: told to himself as the answer to `read`, and to the others.
+    Receipt {
+        room: RoomName,
+        user: User,
+        seq: Seq,
+    },
     Error(Box<ErrorFrame>),
     Draining {
         after_ms: u64,
@@ -57,6 +63,7 @@ pub enum ServerFrame {
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum EntryFrame {
     Message(Box<MessageFrame>),
+    Changed(Box<ChangedFrame>),
     Skipped(Skipped),
 }
 
@@ -179,6 +186,27 @@ pub struct MessageFrame {
     pub moderation: Moderation,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reply_to: Option<Reference>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mentions: Vec<UserId>,
+}
+
+/// What became of an earlier message: an edit, its deletion or a reaction, each with a position of
+/// its own.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct ChangedFrame {
+    pub room: RoomName,
+    pub position: Position,
+    pub prev: Tag,
+    /// The change's own.
+    pub id: MessageId,
+    pub user: User,
+    pub at: Timestamp,
+    pub target: Target,
+    #[serde(flatten)]
+    pub change: Change,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub moderation: Option<Moderation>,
 }
 
 /// An entry without content: advance over it.

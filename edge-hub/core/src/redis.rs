@@ -2,9 +2,9 @@
 //! operators. Whoever has a connection sends a [`Call`] and hands the reply back as [`Value`]s.
 
 use crate::ids::{NameError, Position, RoomName, Seq, Tag, User, UserId};
-use crate::limits::{JOINED_MEMBERS, Limits};
-use crate::log::{Action, Draft, Entry, EntryError};
-use crate::store::{Appended, Members, Mode, Range, RoomCount, Stretch, UPDATES, Update};
+use crate::limits::{JOINED_MEMBERS, Limits, READERS};
+use crate::log::{Action, Draft, Entry, EntryError, Reference};
+use crate::store::{Appended, Marked, Members, Mode, Range, RoomCount, Stretch, UPDATES, Update};
 use crate::time::{Timestamp, millis};
 use std::time::Duration;
 
@@ -28,13 +28,16 @@ macro_rules! script {
 
 script!(APPEND, "append", "SHA1_OF_APPEND");
 script!(READ, "read", "SHA1_OF_READ");
+script!(MARK, "mark", "SHA1_OF_MARK");
 script!(PRESENCE, "presence", "SHA1_OF_PRESENCE");
 script!(HEARTBEAT, "heartbeat", "SHA1_OF_HEARTBEAT");
 script!(OVERALL, "overall", "SHA1_OF_OVERALL");
 script!(ROOM, "room", "SHA1_OF_ROOM");
 
 /// Every script: a new connection loads them all.
-pub static SCRIPTS: [&Script; 6] = [&APPEND, &READ, &PRESENCE, &HEARTBEAT, &OVERALL, &ROOM];
+pub static SCRIPTS: [&Script; 7] = [
+    &APPEND, &READ, &MARK, &PRESENCE, &HEARTBEAT, &OVERALL, &ROOM,
+];
 
 /// One call of a script.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -206,7 +209,7 @@ pub fn append(
         keyspace.channel(room),
         format!("{} {}", draft.user, draft.id),
         draft.user.to_string(),
-        crate::log::MESSAGE.to_owned(),
+        draft.kind.to_owned(),
         draft.hash.clone(),
         draft.json.clone(),
         draft.action.as_str().to_owned(),
@@ -216,6 +219,13 @@ pub fn append(
         limits.burst.to_string(),
         keyspace.publish.to_owned(),
         STATISTICS_FIELDS.to_string(),
+        match &draft.reference {
+            None => String::new(),
+            Some(Reference::Id { user, id }) => format!("{user} {id}"),
+            Some(Reference::Position(position)) => position.to_string(),
+        },
+        u8::from(draft.may_moderate).to_string(),
+        limits.edits.to_string(),
     ];
     arguments.extend(updates.iter().take(UPDATES).flat_map(self::arguments));
     Call::new(
@@ -230,6 +240,8 @@ pub fn append(
             key("stats:users"),
             key("stats:top"),
             key("stats:minutes"),
+            key("edits"),
+            key("read"),
         ],
         arguments,
     )
@@ -259,6 +271,10 @@ pub fn appended(reply: &[Value]) -> Result<Appended, ReplyError> {
             retry_after: Duration::from_millis(number(1)?),
         },
         "unpublishable" => Appended::Unpublishable,
+        "stale_target" => Appended::StaleTarget,
+        "target_missing" => Appended::TargetMissing,
+        "forbidden" => Appended::Forbidden,
+        "too_many_changes" => Appended::TooManyChanges,
         _ => return Err(SHAPE),
     })
 }
@@ -318,6 +334,27 @@ pub fn stretch(reply: &[Value]) -> Result<Stretch, ReplyError> {
         entries,
         bytes,
     })
+}
+
+/// Notes that a user has read a room up to a number.
+pub fn mark(keyspace: &Keyspace, room: &RoomName, user: &UserId, seq: Seq) -> Call {
+    Call::new(
+        &MARK,
+        vec![keyspace.log(room), keyspace.room(room, "read")],
+        vec![user.to_string(), seq.to_string(), READERS.to_string()],
+    )
+}
+
+pub fn marked(reply: &[Value]) -> Result<Marked, ReplyError> {
+    let number = |index: usize| reply.get(index).and_then(Value::number);
+    match (number(0), number(1), number(2)) {
+        (Some(seq), Some(moved), Some(readers)) => Ok(Marked {
+            seq,
+            moved: moved == 1,
+            readers,
+        }),
+        _ => Err(ReplyError::Shape("mark")),
+    }
 }
 
 /// How long an edge's members stay without a refresh. It refreshes three times in this span.

@@ -6,12 +6,21 @@ use crate::log::{Action, Entry};
 use crate::time::Timestamp;
 use std::time::Duration;
 
-/// Whether a call stores the message or only looks whether it is stored, and counts the refusal.
+/// Whether a call stores the entry or only looks whether it is stored, and counts the refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     Append,
-    /// Moderation refused it: a resend of a message stored before still gets its position.
+    /// Moderation refused it: a resend of what was stored before still gets its position.
     Refuse,
+}
+
+impl Mode {
+    pub const fn of(action: Action) -> Self {
+        match action {
+            Action::Allow | Action::Flag | Action::Mask => Self::Append,
+            Action::Block => Self::Refuse,
+        }
+    }
 }
 
 /// What became of an append.
@@ -36,8 +45,26 @@ pub enum Appended {
     RateLimited {
         retry_after: Duration,
     },
-    /// The ACL user of this edge may not publish to the room.
+    /// The ACL user of this edge may not publish to the room, or not write all of it.
     Unpublishable,
+    /// The position that is referred to is another message's.
+    StaleTarget,
+    /// What is to be changed is not in the kept log, or no message.
+    TargetMissing,
+    /// It is another user's.
+    Forbidden,
+    /// It was edited as often as it may be.
+    TooManyChanges,
+}
+
+/// How far a user has read a room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Marked {
+    pub seq: Seq,
+    /// Whether that is further than before.
+    pub moved: bool,
+    /// Users of the room who have read any of it.
+    pub readers: u64,
 }
 
 /// Counters that come with a message; what analytics decided.

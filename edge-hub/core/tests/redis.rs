@@ -2,8 +2,12 @@
 
 mod redis {
     mod append;
+    mod changes;
     mod counters;
     mod damage;
+    mod deletion;
+    mod doc;
+    mod mark;
     mod presence;
     mod read;
     mod refusals;

@@ -4,10 +4,10 @@
 use clustertalk_core::delivery::Publication;
 use clustertalk_core::hub::{Connection, Hub, Settings};
 use clustertalk_core::ids::{MAX_SEQ, Position};
-use clustertalk_core::limits::Limits;
-use clustertalk_core::log::Entry;
+use clustertalk_core::limits::{Limits, MENTIONS};
+use clustertalk_core::log::{Change, Entry};
 use clustertalk_core::protocol::{ClientFrame, HistoryRange, decode, reference_of};
-use clustertalk_core::redis::{Value, appended, members, opened, rooms, stretch};
+use clustertalk_core::redis::{Value, appended, marked, members, opened, rooms, stretch};
 use proptest::collection::{hash_map, vec};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -38,12 +38,16 @@ fn any_json() -> impl Strategy<Value = serde_json::Value> {
     })
 }
 
-const WORDS: [&str; 34] = [
+const WORDS: [&str; 45] = [
     "type",
     "hello",
     "join",
     "leave",
     "send",
+    "edit",
+    "delete",
+    "react",
+    "read",
     "typing",
     "history",
     "ping",
@@ -57,10 +61,17 @@ const WORDS: [&str; 34] = [
     "id",
     "text",
     "reply_to",
+    "mentions",
+    "target",
+    "reaction",
+    "remove",
     "before",
     "after",
     "limit",
     "ref",
+    "position",
+    "change",
+    "salt",
     "v",
     "prev",
     "at",
@@ -77,7 +88,7 @@ const WORDS: [&str; 34] = [
 
 /// A frame of a known type whose fields are right, wrong or missing.
 fn any_frame() -> impl Strategy<Value = String> {
-    let kind = prop::sample::select(&WORDS[1..8]);
+    let kind = prop::sample::select(&WORDS[1..12]);
     let text = (0..5000_usize).prop_map(|length| json!("x".repeat(length)));
     let position = json!({"seq": MAX_SEQ, "tag": "0123456789abcdef"});
     let field = prop_oneof![
@@ -88,7 +99,7 @@ fn any_frame() -> impl Strategy<Value = String> {
         Just(position),
         (0..70_usize).prop_map(|rooms| json!(vec![json!({"room": "general"}); rooms])),
     ];
-    let fields = hash_map(prop::sample::select(&WORDS[8..22]), field, 0..8);
+    let fields = hash_map(prop::sample::select(&WORDS[12..30]), field, 0..8);
     (kind, fields).prop_map(|(kind, fields)| {
         let mut frame = json!({ "type": kind });
         for (name, value) in fields {
@@ -125,9 +136,16 @@ fn check(text: &str) {
             assert!(rooms.into_iter().all(|room| within(room.since)));
         }
         ClientFrame::Join(join) => assert!(within(join.since)),
-        ClientFrame::Send { text, .. } => {
+        ClientFrame::Send { text, mentions, .. } => {
             assert!((1..=limits.text_bytes).contains(&text.len()) && !text.trim().is_empty());
+            assert!(mentions.len() <= MENTIONS);
         }
+        ClientFrame::Change { change, .. } => {
+            if let Change::Edit { text } = change {
+                assert!((1..=limits.text_bytes).contains(&text.len()) && !text.trim().is_empty());
+            }
+        }
+        ClientFrame::Read { seq, .. } => assert!(seq <= MAX_SEQ),
         ClientFrame::History { range, limit, .. } => {
             if let HistoryRange::Before(seq) | HistoryRange::After(seq) = range {
                 assert!(seq <= MAX_SEQ);
@@ -226,6 +244,7 @@ proptest! {
 
     #[test]
     fn any_reply_is_read_or_refused(reply in any_reply()) {
-        let _ = (appended(&reply), stretch(&reply), members(&reply), opened(&reply), rooms(&reply));
+        let _ = (appended(&reply), stretch(&reply), marked(&reply));
+        let _ = (members(&reply), opened(&reply), rooms(&reply));
     }
 }

@@ -101,7 +101,7 @@ impl<'a> Performer<'a> {
                     &draft,
                     &updates,
                 );
-                // An outcome that is not known is asked for again: the script knows its messages.
+                // An outcome that is not known is asked for again: the script knows its entries.
                 // A connection that was lost shows at once; a Redis that is gone must not be
                 // waited for twice.
                 let began = Instant::now();
@@ -114,6 +114,13 @@ impl<'a> Performer<'a> {
                 });
                 Here(Event::Appended(
                     reply.and_then(|reply| read(redis::appended(&reply))),
+                ))
+            }
+            Effect::Mark { room, user, seq } => {
+                let call = redis::mark(&self.settings.keyspace, &room, &user, seq);
+                let reply = self.call(&call);
+                Here(Event::Marked(
+                    reply.and_then(|reply| read(redis::marked(&reply))),
                 ))
             }
             Effect::Load { room, range, limit } => {

@@ -2,6 +2,7 @@ import { IDLE, step } from "../protocol/connection";
 import type { Effect, Input, State, UserInput } from "../protocol/connection/state";
 import { decode } from "../protocol/decode";
 import { type RoomSummary, SUBPROTOCOL } from "../protocol/frames";
+import type { Request } from "../protocol/outbox";
 import { now } from "./clock";
 import { publicRooms, websocketUrl } from "./endpoint";
 import { newId } from "./ids";
@@ -72,8 +73,9 @@ export class ChatClient {
     }
   };
 
-  readonly send = (room: string, text: string): void => {
-    this.feed({ type: "send", room, id: newId(now()), text });
+  /** Says something in a room, or changes what was said. */
+  readonly request = (room: string, request: Request): void => {
+    this.feed({ ...request, room, id: newId(now()) });
   };
 
   readonly open = (room: string): void => {
@@ -92,7 +94,7 @@ export class ChatClient {
     if (this.chat.active === room && next !== undefined) this.open(next);
   };
 
-  readonly ask = (input: Exclude<UserInput, { type: "send" | "rename" }>): void => {
+  readonly ask = (input: Exclude<UserInput, { type: Request["type"] | "rename" }>): void => {
     this.feed(input);
     if (input.type === "join" || input.type === "leave") this.rememberRooms();
   };

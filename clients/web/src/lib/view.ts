@@ -80,6 +80,7 @@ function changed(view: RoomView, event: ViewEvent, now: number): RoomView {
     }
     case "history":
     case "forked":
+    case "receipt":
     case "left":
     case "refused":
       return view;

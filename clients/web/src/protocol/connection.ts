@@ -4,7 +4,7 @@ import { type Command, Outbox } from "./outbox";
 import { closed, connect, hello, network, nextSessionDeadline, reconnect, rename, sessionTimer } from "./connection/session";
 import { received } from "./connection/receive";
 import { join, leave, nextRoomDeadline, older, roomTimer, typing, wanted } from "./connection/rooms";
-import { nextSendDeadline, pump, retry, send } from "./connection/sending";
+import { ask, nextSendDeadline, pump, retry } from "./connection/sending";
 import type { Effect, Input, Now, Room, State } from "./connection/state";
 import { Turn } from "./connection/turn";
 
@@ -59,7 +59,10 @@ function handle(turn: Turn, input: Input): void {
     case "network":
       return network(turn, input.online);
     case "send":
-      return send(turn, input);
+    case "edit":
+    case "delete":
+    case "react":
+      return ask(turn, input);
     case "retry":
       return retry(turn, input.id);
     case "discard":

@@ -29,6 +29,8 @@ function frame(value: unknown): ServerFrame | null {
 function entry(value: unknown): Entry | null {
   if (!isObject(value) || !isEntry(value)) return null;
   if (value.type === "message") return isMessage(value) ? (value as unknown as Entry) : null;
+  const change = value.type === "changed" ? CHANGES[String(value.change)] : undefined;
+  if (change !== undefined) return isChanged(value) && change(value) ? (value as unknown as Entry) : null;
   const skipped = { type: "skipped", room: value.room, position: value.position, prev: value.prev };
   return (isSeq(value.from) ? { ...skipped, from: value.from } : skipped) as Entry;
 }
@@ -49,11 +51,21 @@ const CHECKS: Record<string, (fields: Fields) => boolean> = {
   ack: (f) => isRoom(f) && typeof f.id === "string" && isPosition(f.position),
   history: (f) => isRoom(f) && Array.isArray(f.messages) && typeof f.more === "boolean",
   presence: (f) =>
-    isRoom(f) && typeof f.members_count === "number" && (isUser(f.joined) || isUser(f.left)),
+    isRoom(f) &&
+    typeof f.members_count === "number" &&
+    [f.joined, f.left].every((user) => user === undefined || isUser(user)),
   typing: (f) => isRoom(f) && isUser(f.user),
+  receipt: (f) => isRoom(f) && isUser(f.user) && isSeq(f.seq),
   error: (f) => typeof f.code === "string" && typeof f.message === "string",
   draining: (f) => typeof f.after_ms === "number",
   pong: (f) => isArrayOf(f.rooms, (room) => isRoom(room) && isPosition(room.position)),
+};
+
+/** What each change says; of a kind that is not known, an entry still holds its place. */
+const CHANGES: Record<string, (fields: Fields) => boolean> = {
+  edit: (f) => typeof f.text === "string",
+  delete: () => true,
+  react: (f) => typeof f.reaction === "string" && (f.remove === undefined || typeof f.remove === "boolean"),
 };
 
 function isObject(value: unknown): value is Fields {
@@ -113,6 +125,20 @@ function isMessage(fields: Fields): boolean {
     typeof fields.text === "string" &&
     typeof fields.at === "number" &&
     isObject(fields.moderation)
+  );
+}
+
+function isChanged(fields: Fields): boolean {
+  const { target, moderation } = fields;
+  return (
+    typeof fields.id === "string" &&
+    isUser(fields.user) &&
+    typeof fields.at === "number" &&
+    isObject(target) &&
+    isPosition(target.position) &&
+    typeof target.user === "string" &&
+    typeof target.id === "string" &&
+    (moderation === undefined || isObject(moderation))
   );
 }
 

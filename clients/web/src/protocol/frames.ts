@@ -25,8 +25,14 @@ export interface Moderation {
   readonly policy?: string;
 }
 
+/** A message by its sender and id, under which it is found wherever a failover puts it. */
+export interface Named {
+  readonly user: string;
+  readonly id: string;
+}
+
 /** Another message: by its sender and id, or by its position. */
-export type Reference = { readonly user: string; readonly id: string } | Position;
+export type Reference = Named | Position;
 
 /** Numbers that cannot be had any more, both included. */
 export interface Lost {
@@ -55,7 +61,25 @@ export type ClientFrame =
       readonly id: string;
       readonly text: string;
       readonly reply_to?: Reference;
+      readonly mentions?: readonly string[];
     }
+  | {
+      readonly type: "edit";
+      readonly room: string;
+      readonly id: string;
+      readonly target: Named;
+      readonly text: string;
+    }
+  | { readonly type: "delete"; readonly room: string; readonly id: string; readonly target: Named }
+  | {
+      readonly type: "react";
+      readonly room: string;
+      readonly id: string;
+      readonly target: Named;
+      readonly reaction: string;
+      readonly remove?: boolean;
+    }
+  | { readonly type: "read"; readonly room: string; readonly seq: number }
   | { readonly type: "typing"; readonly room: string }
   | {
       readonly type: "history";
@@ -79,7 +103,37 @@ export interface MessageFrame {
   readonly at: number;
   readonly moderation: Moderation;
   readonly reply_to?: Reference;
+  /** Ids of users. */
+  readonly mentions?: readonly string[];
 }
+
+/** The message that a change is about. */
+export interface Target {
+  readonly position: Position;
+  /** Who sent it. */
+  readonly user: string;
+  readonly id: string;
+}
+
+export type Change =
+  | { readonly change: "edit"; readonly text: string }
+  | { readonly change: "delete" }
+  | { readonly change: "react"; readonly reaction: string; readonly remove?: boolean };
+
+/** What became of an earlier message: an entry of its own. */
+export type ChangedFrame = Change & {
+  readonly type: "changed";
+  readonly room: string;
+  readonly position: Position;
+  readonly prev: string;
+  /** The change's own. */
+  readonly id: string;
+  readonly user: User;
+  readonly at: number;
+  readonly target: Target;
+  /** Of a text that was reviewed. */
+  readonly moderation?: Moderation;
+};
 
 /** An entry without content: readers advance over it. */
 export interface SkippedFrame {
@@ -92,7 +146,7 @@ export interface SkippedFrame {
 }
 
 /** What a room's log is made of. */
-export type Entry = MessageFrame | SkippedFrame;
+export type Entry = MessageFrame | ChangedFrame | SkippedFrame;
 
 export interface Limits {
   readonly text_bytes: number;
@@ -183,6 +237,7 @@ export type ServerFrame =
   | JoinedFrame
   | PageFrame
   | MessageFrame
+  | ChangedFrame
   | SkippedFrame
   | AckFrame
   | HistoryFrame
@@ -191,6 +246,8 @@ export type ServerFrame =
   | PongFrame
   | { readonly type: "left"; readonly room: string }
   | { readonly type: "typing"; readonly room: string; readonly user: User }
+  /** How far a user has read. */
+  | { readonly type: "receipt"; readonly room: string; readonly user: User; readonly seq: number }
   | { readonly type: "draining"; readonly after_ms: number };
 
 /** The position of a reader who has everything before this entry. */

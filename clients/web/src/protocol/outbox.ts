@@ -1,5 +1,5 @@
 import type { RoomCursor } from "./cursor";
-import type { Entry, ErrorFrame, MessageFrame, Position, Reference } from "./frames";
+import type { ChangedFrame, Entry, ErrorFrame, MessageFrame, Named, Position, Reference } from "./frames";
 import { ERRORS } from "./generated/codes";
 
 /** How long a delivered command is kept, should a failover lose it after all. */
@@ -11,14 +11,24 @@ export const INTERNAL_TRIES = 3;
 /** The pause before a retry for which the server named none. */
 const PAUSE_MS = 1_000;
 
-/** A message on its way. Plain JSON, so that it can be stored as it is. */
-export type Command = Draft & Progress;
+/** A message or change on its way. Plain JSON, so that it can be stored as it is. */
+export type Command = Request & Draft & Progress;
+
+/** What is asked of a room: the fields of the frame that asks it. */
+export type Request =
+  | {
+      readonly type: "send";
+      readonly text: string;
+      readonly reply_to?: Reference;
+      readonly mentions?: readonly string[];
+    }
+  | { readonly type: "edit"; readonly target: Named; readonly text: string }
+  | { readonly type: "delete"; readonly target: Named }
+  | { readonly type: "react"; readonly target: Named; readonly reaction: string; readonly remove?: boolean };
 
 export interface Draft {
   readonly id: string;
   readonly room: string;
-  readonly text: string;
-  readonly reply_to?: Reference;
   /** By the client's clock. */
   readonly created_at_ms: number;
   /** How often it was answered by `internal`. */
@@ -63,8 +73,15 @@ export class Outbox {
     return this.commands.some((command) => command.room === room && command.state === "waiting");
   }
 
-  added(command: Command): Outbox {
-    return this.find(command.id) ? this : new Outbox([...this.commands, command]);
+  /** What `self` deletes is not sent any more; if it never was, there is nothing to delete. */
+  added(command: Command, self: string | null): Outbox {
+    if (this.find(command.id)) return this;
+    if (command.type !== "delete") return new Outbox([...this.commands, command]);
+    const { room, target } = command;
+    const struck = this.commands.filter((other) => concerns(other, room, target, self));
+    const left = this.keep((other) => !struck.includes(other));
+    const unsent = struck.some(({ type, user }) => type === "send" && user === null);
+    return unsent ? left : new Outbox([...left.commands, command]);
   }
 
   /** `after` is where the room's cursor stands. */
@@ -94,8 +111,14 @@ export class Outbox {
   }
 
   refused(now: number, error: ErrorFrame): Outbox {
+    const refused = this.commands.find(({ id, state }) => id === error.ref && state === "sent");
+    const missing = error.code === "target_missing";
+    // What is to be deleted is not there, which is all that was asked.
+    if (missing && refused?.type === "delete") return this.discarded(refused.id);
     return this.map((command) => {
-      if (command.id !== error.ref || command.state !== "sent") return command;
+      if (command !== refused) return command;
+      // A failover lost it, and it is sent again first; or the log is about to tell what became of it.
+      if (missing && this.precedes(command)) return moved(command, AGAIN);
       const tries = command.tries + (error.code === "internal" ? 1 : 0);
       if (!isTemporary(error) || tries >= INTERNAL_TRIES) {
         const { code, message } = error;
@@ -108,11 +131,16 @@ export class Outbox {
 
   /** Entries of a room's log that came by. */
   passed(now: number, entries: readonly Entry[]): Outbox {
-    return entries.reduce(
-      (outbox: Outbox, entry) =>
-        entry.type === "message" ? outbox.returned(now, entry) : outbox.struck(entry.room, entry.position),
-      this,
-    );
+    return entries.reduce((outbox: Outbox, entry) => {
+      switch (entry.type) {
+        case "message":
+          return outbox.returned(now, entry);
+        case "changed":
+          return (entry.change === "delete" ? outbox.deleted(entry) : outbox).returned(now, entry);
+        case "skipped":
+          return outbox.struck(entry.room, entry.position);
+      }
+    }, this);
   }
 
   /** What the log says of commands that were stored; `head` where the server told a new truth. */
@@ -134,19 +162,18 @@ export class Outbox {
   /**
    * A room has been read up to its head on `connection`; numbers up to `lostTo` could not be had.
    * What was sent on an earlier connection and did not come by was not stored, unless it was lost
-   * with those numbers.
+   * with those numbers. Deleting twice does no harm, so nobody is asked about it.
    */
   caughtUp(room: string, connection: number, cursor: RoomCursor, lostTo: number | null): Outbox {
     return this.map((command) => {
       if (command.room !== room) return command;
+      const unknown: Progress = command.type === "delete" ? AGAIN : { state: "uncertain" };
       if (command.state === "sent" && command.connection !== connection) {
         const lost = lostTo !== null && (command.after === null || command.after.seq < lostTo);
-        return moved(command, lost ? { state: "uncertain" } : AGAIN);
+        return moved(command, lost ? unknown : AGAIN);
       }
       if (command.state === "acked" && lostTo !== null && command.position.seq <= lostTo) {
-        return cursor.tagAt(command.position.seq) === undefined
-          ? moved(command, { state: "uncertain" })
-          : command;
+        return cursor.tagAt(command.position.seq) === undefined ? moved(command, unknown) : command;
       }
       return command;
     });
@@ -203,13 +230,33 @@ export class Outbox {
     );
   }
 
-  private returned(now: number, message: MessageFrame): Outbox {
-    const { room, id, position, user } = message;
+  private returned(now: number, entry: MessageFrame | ChangedFrame): Outbox {
+    const { room, id, position, user } = entry;
     return this.map((command) => {
       if (command.id !== id || command.room !== room || command.user !== user.id) return command;
       if (command.state === "delivered" && command.position.tag === position.tag) return command;
       return delivered(now, command, position);
     });
+  }
+
+  /** A message that was seen deleted is never sent again, nor is what was asked of it. */
+  private deleted({ room, id, user, target }: ChangedFrame): Outbox {
+    return this.keep(
+      (command) => (command.id === id && command.user === user.id) || !concerns(command, room, target, null),
+    );
+  }
+
+  /** Whether the message that a change is about is the user's own, and may be sent again. */
+  private precedes(change: Command): boolean {
+    if (change.type === "send") return false;
+    const { room, target, user } = change;
+    return this.commands.some(
+      (other) =>
+        other.type === "send" &&
+        other.state !== "failed" &&
+        other.state !== "uncertain" &&
+        concerns(other, room, target, user),
+    );
   }
 
   /** A stored command whose place holds a tombstone was deleted, and is never sent again. */
@@ -241,13 +288,41 @@ export function isTemporary(error: ErrorFrame): boolean {
   return code === undefined ? error.retry_after_ms !== undefined : code.retry !== "never";
 }
 
+/** Whether a command sends this message or changes it; one that was never sent is `self`'s. */
+function concerns(command: Command, room: string, message: Named, self: string | null): boolean {
+  if (command.room !== room) return false;
+  const { user, id } = command.type === "send" ? { user: command.user ?? self, id: command.id } : command.target;
+  return user === message.user && id === message.id;
+}
+
 function delivered(now: number, command: Command, position: Position): Command {
   return moved(command, { state: "delivered", position, settled_at_ms: now });
 }
 
 /** The command with another progress, and nothing left of the one it had. */
-function moved(command: Draft, progress: Progress): Command {
-  const { id, room, text, reply_to, created_at_ms, tries, user, after } = command;
-  const draft = { id, room, text, created_at_ms, tries, user, after };
-  return { ...draft, ...(reply_to === undefined ? {} : { reply_to }), ...progress };
+function moved(command: Request & Draft, progress: Progress): Command {
+  const { id, room, created_at_ms, tries, user, after } = command;
+  return { ...requestOf(command), id, room, created_at_ms, tries, user, after, ...progress };
+}
+
+/** What a command asks, and nothing else of it. */
+export function requestOf(command: Request): Request {
+  switch (command.type) {
+    case "send": {
+      const { type, text, reply_to, mentions } = command;
+      return { type, text, ...(reply_to && { reply_to }), ...(mentions && { mentions }) };
+    }
+    case "edit": {
+      const { type, target, text } = command;
+      return { type, target, text };
+    }
+    case "delete": {
+      const { type, target } = command;
+      return { type, target };
+    }
+    case "react": {
+      const { type, target, reaction, remove } = command;
+      return { type, target, reaction, ...(remove && { remove }) };
+    }
+  }
 }

@@ -3,13 +3,26 @@ import { IDLE, step } from "./connection";
 import type { Effect, Input, State } from "./connection/state";
 import { ORIGIN } from "./cursor";
 import { decode } from "./decode";
-import type { ClientFrame, JoinedFrame, MessageFrame, Position, Reason, ServerFrame } from "./frames";
-import { EMPTY, type Timeline, gaps, shown } from "./timeline";
+import { changesOf } from "./changes";
+import type {
+  ChangedFrame,
+  ClientFrame,
+  Entry,
+  JoinedFrame,
+  MessageFrame,
+  Named,
+  Position,
+  Reason,
+  ServerFrame,
+} from "./frames";
+import type { Request } from "./outbox";
+import { EMPTY, type Item, type Timeline, gaps, itemOf, shown } from "./timeline";
 
 /**
  * Two clients and one modelled edge whose log loses its tail in failovers, whose publications get
  * lost, and whose connections break. At the end every message stands exactly once, in the order of
- * the log, at each client, and nothing a client sent is missing.
+ * the log and as it was changed, at each client; nothing that a client sent or edited is missing, and
+ * nothing that it deleted is there.
  */
 const SEEDS = 100;
 const STEPS = 250;
@@ -19,14 +32,21 @@ test.each(Array.from({ length: SEEDS }, (_, seed) => seed))("seed %i", (seed) =>
   for (let turn = 0; turn < STEPS; turn++) world.disturb();
   world.settle();
 
-  const log = world.edge.log;
+  const { log } = world.edge;
   const stored = log.map(({ user, id }) => `${user.id}/${id}`);
   expect(new Set(stored).size).toBe(stored.length);
+  const kept = visible(world.edge.entries.map(itemOf));
   for (const client of world.clients) {
-    const seen = visible(client.timeline);
-    expect(seen).toEqual(log.slice(log.length - seen.length).map((entry) => entry.position.tag));
+    const seen = visible(client.timeline.items);
+    expect(seen).toEqual(kept.slice(kept.length - seen.length));
     expect(client.twice).toEqual([]);
-    for (const id of client.sent) expect(stored).toContain(`${client.name}/${id}`);
+    const said = kept.map(({ name }) => name);
+    for (const id of client.sent) {
+      expect(said.includes(`${client.name}/${id}`), id).toBe(!client.deleted.has(id));
+    }
+    for (const [id, of] of client.edited) {
+      if (!client.deleted.has(of)) expect(stored).toContain(`${client.name}/${id}`);
+    }
   }
 });
 
@@ -50,7 +70,8 @@ class World {
     const client = this.clients[this.random() < 0.5 ? 0 : 1];
     if (client === undefined) return;
     const dice = this.random();
-    if (dice < 0.25) client.send(this.now);
+    if (dice < 0.2) client.send(this.now);
+    else if (dice < 0.25) client.change(this.now);
     else if (dice < 0.3) client.breakConnection(this.now);
     else if (dice < 0.33) this.edge.failover(Math.floor(this.random() * 6));
     else if (dice < 0.34) client.reload(this.now);
@@ -76,12 +97,16 @@ class World {
 class Client {
   timeline: Timeline = EMPTY;
   readonly sent: string[] = [];
+  /** The user's own messages that he deleted, and of each edit the message. */
+  readonly deleted = new Set<string>();
+  readonly edited = new Map<string, string>();
   /** Entries that were delivered a second time. */
   readonly twice: string[] = [];
   readonly name: string;
   private state: State = IDLE;
   private wakeAt: number | null = null;
   private connection: Connection | null = null;
+  private nextChange = 0;
   private delivered = new Set<string>();
   private readonly edge: Edge;
   private readonly random: () => number;
@@ -128,6 +153,26 @@ class Client {
     const id = `${this.name}-${String(this.sent.length)}`;
     this.sent.push(id);
     this.feed({ type: "send", room: "general", id, text: id }, now);
+  }
+
+  /** Edits or deletes a message of his own, or reacts to any. */
+  change(now: number): void {
+    const messages = this.timeline.items.flatMap((item) => (item.type === "message" && !item.lost ? [item.entry] : []));
+    const message = messages[Math.floor(this.random() * messages.length)];
+    if (message === undefined || this.deleted.has(message.id)) return;
+    const own = message.user.id === this.name;
+    const dice = this.random();
+    const target = { user: message.user.id, id: message.id };
+    const id = `${this.name}-change-${String(this.nextChange++)}`;
+    let request: Request = { type: "react", target, reaction: "+1", remove: dice < 0.3 };
+    if (own && dice < 0.2) {
+      request = { type: "delete", target };
+      this.deleted.add(message.id);
+    } else if (own) {
+      request = { type: "edit", target, text: id };
+      this.edited.set(id, message.id);
+    }
+    this.feed({ ...request, room: "general", id }, now);
   }
 
   /** What the user does by scrolling. */
@@ -203,7 +248,8 @@ class Connection {
 }
 
 class Edge {
-  log: MessageFrame[] = [];
+  /** Each entry as it was stored; what was deleted since comes from `entries` without content. */
+  log: (MessageFrame | ChangedFrame)[] = [];
   reliable = false;
   readonly connections = new Set<Connection>();
   private readonly random: () => number;
@@ -214,6 +260,17 @@ class Edge {
 
   accept(connection: Connection): void {
     this.connections.add(connection);
+  }
+
+  get entries(): readonly Entry[] {
+    const gone = new Set(
+      this.log.flatMap((entry) => (entry.type === "changed" && entry.change === "delete" ? [entry.target.position.tag] : [])),
+    );
+    return this.log.map((entry) => {
+      const { type, room, position, prev } = entry;
+      const about = type === "message" ? position : entry.change === "edit" ? entry.target.position : null;
+      return about !== null && gone.has(about.tag) ? { type: "skipped", room, position, prev } : entry;
+    });
   }
 
   get head(): Position {
@@ -240,10 +297,13 @@ class Edge {
       case "join":
         return this.join(connection, frame.since);
       case "send":
+      case "edit":
+      case "delete":
+      case "react":
         return this.append(connection, frame);
       case "history": {
         const { after, before, limit, ref } = frame;
-        const matching = this.log.filter(
+        const matching = this.entries.filter(
           ({ position: { seq } }) => seq > (after ?? 0) && seq < (before ?? Infinity),
         );
         const messages = after === undefined ? matching.slice(-limit) : matching.slice(0, limit);
@@ -252,6 +312,7 @@ class Edge {
       }
       case "ping":
         return connection.push({ type: "pong", rooms: [{ room: "general", position: this.head }] });
+      case "read":
       case "leave":
       case "typing":
     }
@@ -261,7 +322,7 @@ class Edge {
     connection.joined = true;
     const { head } = this;
     const whole = since !== undefined && this.holds(since);
-    const messages = whole ? this.log.slice(since.seq) : this.log.slice(-5);
+    const messages = whole ? this.entries.slice(since.seq) : this.entries.slice(-5);
     const [first, rest] = [messages.slice(0, 3), messages.slice(3)];
     const position = first.at(-1)?.position ?? head;
     const joined: JoinedFrame = {
@@ -282,11 +343,18 @@ class Edge {
     connection.push({ type: "page", room: "general", messages: rest, position: head, head, more: false });
   }
 
+  /** A message that is not deleted. */
+  private find({ user, id }: Named): MessageFrame | undefined {
+    return this.entries
+      .filter((entry) => entry.type === "message")
+      .find((entry) => entry.user.id === user && entry.id === id);
+  }
+
   private holds({ seq, tag }: Position): boolean {
     return seq === 0 || this.log[seq - 1]?.position.tag === tag;
   }
 
-  private append(connection: Connection, frame: Extract<ClientFrame, { type: "send" }>): void {
+  private append(connection: Connection, frame: ClientFrame & Request): void {
     if (!this.reliable && this.random() < 0.1) {
       const { id: ref } = frame;
       return connection.push({ type: "error", code: "unavailable", message: "", ref, retry_after_ms: 300 });
@@ -294,17 +362,13 @@ class Edge {
     const user = { id: connection.user, name: connection.user };
     const known = this.log.find((entry) => entry.id === frame.id && entry.user.id === user.id);
     const { seq, tag: prev } = this.head;
-    const entry: MessageFrame = known ?? {
-      type: "message",
-      room: "general",
-      position: { seq: seq + 1, tag: tag(this.random) },
-      prev,
-      id: frame.id,
-      user,
-      text: frame.text,
-      at: 0,
-      moderation: { action: "allow" },
-    };
+    const { id } = frame;
+    const place = { room: "general", position: { seq: seq + 1, tag: tag(this.random) }, prev, id, user, at: 0 };
+    const target = frame.type === "send" ? null : this.find(frame.target);
+    if (known === undefined && target === undefined) {
+      return connection.push({ type: "error", code: "target_missing", message: "", ref: id });
+    }
+    const entry = known ?? stored(place, frame, target ?? null);
     const ack: ServerFrame = {
       type: "ack",
       room: "general",
@@ -324,8 +388,44 @@ class Edge {
   }
 }
 
-function visible({ items }: Timeline): string[] {
-  return items.flatMap((item) => (item.type === "message" && !item.lost ? [item.entry.position.tag] : []));
+type Place = Pick<MessageFrame, "room" | "position" | "prev" | "id" | "user" | "at">;
+
+function stored(place: Place, frame: Request, message: MessageFrame | null): MessageFrame | ChangedFrame {
+  if (frame.type === "send" || message === null) {
+    const text = "text" in frame ? frame.text : "";
+    return { type: "message", ...place, text, moderation: { action: "allow" } };
+  }
+  const target = { position: message.position, user: message.user.id, id: message.id };
+  const base = { type: "changed", ...place, target } as const;
+  switch (frame.type) {
+    case "edit":
+      return { ...base, change: "edit", text: frame.text };
+    case "delete":
+      return { ...base, change: "delete" };
+    case "react":
+      return { ...base, change: "react", reaction: frame.reaction, ...(frame.remove && { remove: true }) };
+  }
+}
+
+interface Said {
+  readonly tag: string;
+  readonly name: string;
+  readonly text: string;
+  readonly reactions: string;
+}
+
+/** What is shown of each message. */
+function visible(items: readonly Item[]): Said[] {
+  const changes = changesOf(items);
+  return items.flatMap((item) => {
+    if (item.type !== "message" || item.lost) return [];
+    const { position, user, id, text } = item.entry;
+    const its = changes.get(position.tag);
+    if (its?.deletion != null) return [];
+    const reactions = its?.reactions.map(({ reaction, users }) => reaction + users.map((each) => each.id).sort().join());
+    const name = `${user.id}/${id}`;
+    return [{ tag: position.tag, name, text: its?.edit?.text ?? text, reactions: (reactions ?? []).join(" ") }];
+  });
 }
 
 function tag(random: () => number): string {

@@ -1,5 +1,14 @@
 import type { ViewEvent } from "./connection/state";
-import { type Entry, type Lost, type MessageFrame, type Position, type Reason, type SkippedFrame, first } from "./frames";
+import {
+  type ChangedFrame,
+  type Entry,
+  type Lost,
+  type MessageFrame,
+  type Position,
+  type Reason,
+  type SkippedFrame,
+  first,
+} from "./frames";
 
 /** What one room shows: the log as far as it was read, in its order, each entry once. */
 export interface Timeline {
@@ -10,11 +19,13 @@ export interface Timeline {
 
 /**
  * - `message`; `lost`: a failover lost it, and it has not come again.
+ * - `changed`: what became of a message, wherever that stands (`changesOf` folds them).
  * - `skipped`: holds a place in the log, and is not shown.
  * - `gone`: numbers that cannot be had any more.
  */
 export type Item =
   | { readonly type: "message"; readonly entry: MessageFrame; readonly lost: boolean }
+  | { readonly type: "changed"; readonly entry: ChangedFrame }
   | { readonly type: "skipped"; readonly entry: SkippedFrame }
   | { readonly type: "gone"; readonly lost: Lost; readonly reason: Reason };
 
@@ -37,6 +48,7 @@ export function shown(timeline: Timeline, event: ViewEvent): Timeline {
       return EMPTY;
     case "presence":
     case "typing":
+    case "receipt":
     case "refused":
       return timeline;
   }
@@ -76,11 +88,18 @@ function forked(timeline: Timeline, positions: readonly Position[]): Timeline {
 }
 
 function merged(timeline: Timeline, entries: readonly Entry[]): Timeline {
-  return entries.reduce(
-    (next, entry) =>
-      inserted(next, entry.type === "message" ? { type: "message", entry, lost: false } : { type: "skipped", entry }),
-    timeline,
-  );
+  return entries.reduce((next, entry) => inserted(next, itemOf(entry)), timeline);
+}
+
+export function itemOf(entry: Entry): Item {
+  switch (entry.type) {
+    case "message":
+      return { type: "message", entry, lost: false };
+    case "changed":
+      return { type: "changed", entry };
+    case "skipped":
+      return { type: "skipped", entry };
+  }
 }
 
 /** Puts one item in its place; what the log says of that place now is what counts. */

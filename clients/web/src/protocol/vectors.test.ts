@@ -15,6 +15,16 @@ const CLIENT = import.meta.glob<ClientVector>("../../../../edge-hub/protocol/vec
   import: "default",
 });
 
+const FRAMES = import.meta.glob<FramesVector>("../../../../edge-hub/protocol/vectors/frames/*.json", {
+  eager: true,
+  import: "default",
+});
+
+interface FramesVector {
+  readonly name: string;
+  readonly server?: readonly { readonly example: string; readonly frame: unknown }[];
+}
+
 interface CursorVector {
   readonly name: string;
   readonly capacity: number;
@@ -52,6 +62,13 @@ describe(`cursor (${String(Object.keys(CURSOR).length)} vectors)`, () => {
   }
 });
 
+describe("frames from the server", () => {
+  const examples = Object.values(FRAMES).flatMap(({ server = [] }) => server);
+  test.each(examples)("$example", ({ frame }) => {
+    expect(decode(JSON.stringify(frame))).toEqual(frame);
+  });
+});
+
 describe(`client (${String(Object.keys(CLIENT).length)} vectors)`, () => {
   for (const [path, vector] of Object.entries(CLIENT)) {
     test(vector.name, () => {
@@ -77,7 +94,10 @@ const INPUT_KEYS: Record<Input["type"], readonly string[]> = {
   closed: ["type", "connection", "code"],
   timer: ["type"],
   network: ["type", "online"],
-  send: ["type", "room", "id", "text", "reply_to"],
+  send: ["type", "room", "id", "text", "reply_to", "mentions"],
+  edit: ["type", "room", "id", "target", "text"],
+  delete: ["type", "room", "id", "target"],
+  react: ["type", "room", "id", "target", "reaction", "remove"],
   retry: ["type", "id"],
   discard: ["type", "id"],
   join: ["type", "room"],

@@ -80,6 +80,39 @@ test("text_is_shown_as_text", async (t) => {
   assert.match((await link.getAttribute("rel")) ?? "", /noopener/);
 });
 
+test("a_message_is_edited_answered_reacted_to_and_deleted_on_both_pages", async (t) => {
+  const [ada, bob] = await two(t, "changes");
+  await ada.say("Helo, bob");
+  await bob.sees("Helo, bob");
+
+  await ada.use("Helo, bob", "Edit");
+  await ada.page.getByRole("textbox", { name: "Edit message" }).fill("Hello, bob");
+  await ada.page.keyboard.press("Enter");
+  for (const person of [ada, bob]) await person.log.getByText("edited").waitFor();
+  assert.deepEqual(await bob.texts(), ["Hello, bob"]);
+
+  await bob.use("Hello, bob", "React");
+  await bob.use("Hello, bob", "React with 👍");
+  await ada.log.getByRole("button", { name: "👍 by bob" }).click();
+  await bob.log.getByRole("button", { name: "👍 by bob, ada" }).waitFor();
+
+  await bob.use("Hello, bob", "Reply");
+  await bob.say("Hello yourself");
+  await ada.log.getByRole("blockquote").getByText("Hello, bob").waitFor();
+
+  await ada.use("Hello, bob", "Delete");
+  await ada.use("Hello, bob", "Delete for everyone");
+  for (const person of [ada, bob]) await person.log.getByText("Message deleted").waitFor();
+  assert.deepEqual(await bob.texts(), ["Hello yourself"]);
+
+  // Whoever comes later never sees it.
+  const cyd = await Person.enter(browser, edge.url, "cyd");
+  t.after(() => cyd.leave());
+  await cyd.join("changes");
+  await cyd.sees("Hello yourself");
+  assert.deepEqual(await cyd.texts(), ["Hello yourself"]);
+});
+
 test("typing_and_presence_are_visible", async (t) => {
   const [ada, bob] = await two(t, "presence");
   const members = ada.page.getByRole("region", { name: "Members" });

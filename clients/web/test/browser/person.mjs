@@ -64,6 +64,13 @@ export class Person {
     return this.log.locator("article:not([data-state]) .message-text").allTextContents();
   }
 
+  /** Uses a tool of the message that has this text. */
+  async use(text, tool) {
+    const message = this.log.locator("article", { hasText: text }).first();
+    await message.hover();
+    await message.getByRole("button", { name: tool, exact: true }).click();
+  }
+
   async open(room) {
     await this.page.getByRole("navigation").getByRole("button", { name: new RegExp(`^${room},`) }).click();
     await this.page.getByRole("log", { name: `Messages in ${room}` }).waitFor();

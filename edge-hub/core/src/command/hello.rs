@@ -57,6 +57,7 @@ pub fn start(
         rooms: Vec::new(),
         bucket: Bucket::default(),
         typed_at: Timestamp::default(),
+        read_at: Timestamp::default(),
         refused: 0,
     });
     hub.emit(Effect::Identify(user.clone()));

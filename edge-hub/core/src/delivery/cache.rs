@@ -1,7 +1,7 @@
 //! The newest entries of a room, so that joining and resuming cost Redis nothing.
 
 use crate::ids::Position;
-use crate::log::{Content, Entry};
+use crate::log::{Change, Changed, Content, Entry};
 use std::collections::VecDeque;
 
 /// Entries kept whatever their size, and all that [`Cache::keep_few`] leaves.
@@ -38,12 +38,37 @@ impl Cache {
         {
             self.clear();
         }
+        if let Content::Changed(changed) = &entry.content
+            && changed.change == Change::Delete
+        {
+            self.bury(changed.target.position);
+        }
         self.bytes += size(&entry);
         self.entries.push_back(entry);
         while self.entries.len() > self.most_entries
             || (self.bytes > self.most_bytes && self.entries.len() > FEW)
         {
             self.drop_oldest();
+        }
+    }
+
+    /// Whoever comes after a deletion gets no text that Redis has no more: the message and its edits
+    /// keep their places only.
+    fn bury(&mut self, target: Position) {
+        for entry in &mut self.entries {
+            let edits = |changed: &Changed| {
+                changed.target.position == target && matches!(changed.change, Change::Edit { .. })
+            };
+            let gone = match &entry.content {
+                Content::Message(_) => entry.link.position() == target,
+                Content::Changed(changed) => edits(changed),
+                Content::Skipped | Content::Damaged => false,
+            };
+            if gone {
+                self.bytes -= size(entry);
+                entry.content = Content::Skipped;
+                self.bytes += size(entry);
+            }
         }
     }
 
@@ -106,6 +131,13 @@ pub fn size(entry: &Entry) -> usize {
             Content::Message(message) => {
                 256 + message.body.text.len() + message.body.user.name.len()
             }
+            Content::Changed(changed) => {
+                let text = match &changed.change {
+                    Change::Edit { text } => text.len(),
+                    Change::Delete | Change::React { .. } => 0,
+                };
+                256 + text + changed.user.name.len()
+            }
             Content::Skipped | Content::Damaged => 0,
         }
 }
@@ -122,6 +154,33 @@ mod tests {
             0,
         );
         Entry::parse(json.as_bytes()).expect("an entry")
+    }
+
+    /// The same with content, which may be about entry 1.
+    fn saying(seq: u64, kind: &str, body: &str) -> Entry {
+        let json = format!(
+            r#"{{"v":1,"seq":{seq},"prev":"{:016x}","tag":"{seq:016x}","at":1,"target":{{"position":{{"seq":1,"tag":"{:016x}"}},"user":"ada","id":"m1"}},"kind":"{kind}","hash":"","body":{{"id":"m{seq}","user":{{"id":"ada","name":"ada"}}{body}}},"moderation":{{"action":"allow"}}}}"#,
+            seq - 1,
+            1,
+        );
+        Entry::parse(json.as_bytes()).expect("an entry")
+    }
+
+    #[test]
+    fn what_was_deleted_is_told_to_nobody() {
+        let mut cache = Cache::new(256, 1 << 20);
+        cache.push(saying(1, "message", r#","text":"secret""#));
+        cache.push(saying(2, "message", r#","text":"kept""#));
+        cache.push(saying(3, "edit", r#","text":"secret""#));
+        cache.push(saying(4, "react", r#","reaction":"+1""#));
+        cache.push(saying(5, "delete", ""));
+        let told = cache.after(Position::ORIGIN).expect("all of it");
+        let gone: Vec<bool> = told
+            .iter()
+            .map(|entry| entry.content == Content::Skipped)
+            .collect();
+        assert_eq!(gone, [true, false, true, false, false]);
+        assert_eq!(cache.bytes, told.iter().map(size).sum::<usize>());
     }
 
     fn numbers(entries: Option<Vec<Entry>>) -> Option<Vec<u64>> {

@@ -1,6 +1,6 @@
 use crate::ids::{RoomName, User};
 use crate::log::{Content, Entry, EntryError};
-use crate::protocol::{EntryFrame, MessageFrame, Skipped};
+use crate::protocol::{ChangedFrame, EntryFrame, MessageFrame, Skipped};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -96,6 +96,18 @@ pub fn frame(room: &RoomName, entry: &Entry) -> EntryFrame {
             at: entry.at,
             moderation: message.moderation.clone(),
             reply_to: message.body.reply_to.clone(),
+            mentions: message.body.mentions.clone(),
+        })),
+        Content::Changed(changed) => EntryFrame::Changed(Box::new(ChangedFrame {
+            room: room.clone(),
+            position: entry.link.position(),
+            prev: entry.link.prev,
+            id: changed.id.clone(),
+            user: changed.user.clone(),
+            at: entry.at,
+            target: changed.target.clone(),
+            change: changed.change.clone(),
+            moderation: changed.moderation.clone(),
         })),
         Content::Skipped | Content::Damaged => EntryFrame::Skipped(Skipped {
             room: room.clone(),

@@ -26,8 +26,17 @@ pub struct Live {
     pub bucket: Bucket,
     /// When the last `typing` passed.
     pub typed_at: Timestamp,
+    /// When the last `read` passed.
+    pub read_at: Timestamp,
     /// Frames refused since the last good one.
     pub refused: u8,
+}
+
+impl Live {
+    /// Whether this user may delete what others wrote in a room.
+    pub const fn may_moderate(&self, _room: &RoomName) -> bool {
+        false
+    }
 }
 
 /// A bucket of messages by the generic cell rate algorithm: one number.
@@ -104,6 +113,7 @@ mod tests {
                 .collect(),
             bucket: Bucket::default(),
             typed_at: Timestamp::from_millis(u64::MAX),
+            read_at: Timestamp::from_millis(u64::MAX),
             refused: u8::MAX,
         });
         let bytes = session.encode();

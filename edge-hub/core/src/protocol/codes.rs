@@ -47,8 +47,16 @@ pub enum ErrorCode {
     Blocked,
     /// The user may not write to this room.
     Banned,
+    /// The position belongs to another message.
+    StaleTarget,
+    /// There is no such message any more.
+    TargetMissing,
+    /// The message was edited as often as it may be.
+    TooManyChanges,
     /// A valid token is needed.
     Unauthorized,
+    /// This is not allowed in this room.
+    Forbidden,
     /// The request is not a WebSocket handshake of this protocol.
     BadUpgrade,
     /// Pages of this origin may not connect.
@@ -80,7 +88,11 @@ impl ErrorCode {
         Self::RateLimited,
         Self::Blocked,
         Self::Banned,
+        Self::StaleTarget,
+        Self::TargetMissing,
+        Self::TooManyChanges,
         Self::Unauthorized,
+        Self::Forbidden,
         Self::BadUpgrade,
         Self::BadOrigin,
         Self::NotFound,
@@ -107,7 +119,11 @@ impl ErrorCode {
             Self::RateLimited => "rate_limited",
             Self::Blocked => "blocked",
             Self::Banned => "banned",
+            Self::StaleTarget => "stale_target",
+            Self::TargetMissing => "target_missing",
+            Self::TooManyChanges => "too_many_changes",
             Self::Unauthorized => "unauthorized",
+            Self::Forbidden => "forbidden",
             Self::BadUpgrade => "bad_upgrade",
             Self::BadOrigin => "bad_origin",
             Self::NotFound => "not_found",
@@ -134,7 +150,11 @@ impl ErrorCode {
             Self::RateLimited => "too many messages; wait for retry_after_ms",
             Self::Blocked => "moderation refused the message",
             Self::Banned => "the user may not write to this room",
+            Self::StaleTarget => "the position belongs to another message",
+            Self::TargetMissing => "there is no such message any more",
+            Self::TooManyChanges => "the message was edited as often as it may be",
             Self::Unauthorized => "a valid token is needed",
+            Self::Forbidden => "this is not allowed in this room",
             Self::BadUpgrade => "the request is not a WebSocket handshake of this protocol",
             Self::BadOrigin => "pages of this origin may not connect",
             Self::NotFound => "there is no such thing",
@@ -161,7 +181,11 @@ impl ErrorCode {
             Self::RateLimited => Retry::Backoff,
             Self::Blocked => Retry::Never,
             Self::Banned => Retry::Never,
+            Self::StaleTarget => Retry::Never,
+            Self::TargetMissing => Retry::Never,
+            Self::TooManyChanges => Retry::Never,
             Self::Unauthorized => Retry::Never,
+            Self::Forbidden => Retry::Never,
             Self::BadUpgrade => Retry::Never,
             Self::BadOrigin => Retry::Never,
             Self::NotFound => Retry::Never,

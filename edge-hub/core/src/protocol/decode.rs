@@ -1,9 +1,9 @@
 //! From text to a frame that holds no nonsense, or to the error that answers it.
 
 use super::{ErrorCode, ErrorFrame, ServerFrame};
-use crate::ids::{MAX_SEQ, MessageId, Position, RoomName, Seq, UserId};
-use crate::limits::Limits;
-use crate::log::Reference;
+use crate::ids::{MAX_SEQ, MessageId, Position, Reaction, RoomName, Seq, UserId};
+use crate::limits::{Limits, MENTIONS};
+use crate::log::{Change, Reference};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -25,6 +25,18 @@ pub enum ClientFrame {
         id: MessageId,
         text: String,
         reply_to: Option<Reference>,
+        mentions: Vec<UserId>,
+    },
+    /// `edit`, `delete` and `react`.
+    Change {
+        room: RoomName,
+        id: MessageId,
+        target: Reference,
+        change: Change,
+    },
+    Read {
+        room: RoomName,
+        seq: Seq,
     },
     Typing {
         room: RoomName,
@@ -135,25 +147,32 @@ impl Fields {
             },
             "join" => ClientFrame::Join(self.join()?),
             "leave" => ClientFrame::Leave { room: self.room()? },
-            "send" => {
-                let room = self.room()?;
-                let id = MessageId::parse(self.text("id")?)
-                    .map_err(|_| Refusal::new(ErrorCode::BadId))?;
-                let text = self.text("text")?;
-                if text.len() > limits.text_bytes {
-                    return Err(Refusal::new(ErrorCode::TooLarge));
-                }
-                if text.trim().is_empty() {
-                    return Err(Refusal::because(ErrorCode::BadFrame, "`text` is empty"));
-                }
-                let reply_to = self.typed::<Reference>("reply_to")?;
-                ClientFrame::Send {
-                    room,
-                    id,
-                    text: text.to_owned(),
-                    reply_to,
-                }
-            }
+            "send" => ClientFrame::Send {
+                room: self.room()?,
+                id: self.id()?,
+                text: self.message(limits)?,
+                reply_to: self.typed("reply_to")?,
+                mentions: self.mentions()?,
+            },
+            "edit" | "delete" | "react" => ClientFrame::Change {
+                room: self.room()?,
+                id: self.id()?,
+                target: self.required("target")?,
+                change: match kind {
+                    "edit" => Change::Edit {
+                        text: self.message(limits)?,
+                    },
+                    "delete" => Change::Delete,
+                    _ => Change::React {
+                        reaction: self.required::<Reaction>("reaction")?,
+                        remove: self.typed("remove")?.unwrap_or(false),
+                    },
+                },
+            },
+            "read" => ClientFrame::Read {
+                room: self.room()?,
+                seq: self.number("seq")?.ok_or_else(|| missing("seq"))?,
+            },
             "typing" => ClientFrame::Typing { room: self.room()? },
             "history" => {
                 let range = match (self.number("before")?, self.number("after")?) {
@@ -193,6 +212,33 @@ impl Fields {
             .find_map(|name| self.0.get(name)?.as_str())
             .filter(|text| text.len() <= 64)
             .map(str::to_owned)
+    }
+
+    fn id(&self) -> Result<MessageId, Refusal> {
+        MessageId::parse(self.text("id")?).map_err(|_| Refusal::new(ErrorCode::BadId))
+    }
+
+    /// What a message says.
+    fn message(&self, limits: &Limits) -> Result<String, Refusal> {
+        let text = self.text("text")?;
+        if text.len() > limits.text_bytes {
+            return Err(Refusal::new(ErrorCode::TooLarge));
+        }
+        if text.trim().is_empty() {
+            return Err(Refusal::because(ErrorCode::BadFrame, "`text` is empty"));
+        }
+        Ok(text.to_owned())
+    }
+
+    fn mentions(&self) -> Result<Vec<UserId>, Refusal> {
+        let mentions: Vec<UserId> = self.typed("mentions")?.unwrap_or_default();
+        if mentions.len() > MENTIONS {
+            return Err(Refusal::because(
+                ErrorCode::BadFrame,
+                &format!("`mentions` names more than {MENTIONS} users"),
+            ));
+        }
+        Ok(mentions)
     }
 
     fn user(&self) -> Result<Option<UserId>, Refusal> {
@@ -240,8 +286,7 @@ impl Fields {
     }
 
     fn text(&self, name: &str) -> Result<&str, Refusal> {
-        self.optional_text(name)?
-            .ok_or_else(|| Refusal::because(ErrorCode::BadFrame, &format!("`{name}` is missing")))
+        self.optional_text(name)?.ok_or_else(|| missing(name))
     }
 
     fn optional_text(&self, name: &str) -> Result<Option<&str>, Refusal> {
@@ -271,6 +316,10 @@ impl Fields {
         }
     }
 
+    fn required<'a, T: Deserialize<'a>>(&'a self, name: &str) -> Result<T, Refusal> {
+        self.typed(name)?.ok_or_else(|| missing(name))
+    }
+
     fn typed<'a, T: Deserialize<'a>>(&'a self, name: &str) -> Result<Option<T>, Refusal> {
         match self.0.get(name) {
             None | Some(Value::Null) => Ok(None),
@@ -279,6 +328,10 @@ impl Fields {
             }),
         }
     }
+}
+
+fn missing(name: &str) -> Refusal {
+    Refusal::because(ErrorCode::BadFrame, &format!("`{name}` is missing"))
 }
 
 fn shortened(text: &str) -> String {

@@ -1,7 +1,7 @@
 //! JSON Schema of the wire, for `cargo xtask codegen`: the types of clients are made from it.
 
 use super::ServerFrame;
-use crate::ids::{MessageId, Position, RoomName, Seq, UserId};
+use crate::ids::{MessageId, Position, Reaction, RoomName, Seq, UserId};
 use crate::log::Reference;
 use schemars::{JsonSchema, generate::SchemaSettings};
 
@@ -49,6 +49,34 @@ enum ClientFrameSchema {
         text: String,
         #[serde(skip_serializing_if = "Option::is_none")]
         reply_to: Option<Reference>,
+        /// At most 16.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        mentions: Option<Vec<UserId>>,
+    },
+    Edit {
+        room: RoomName,
+        id: MessageId,
+        target: Reference,
+        text: String,
+    },
+    Delete {
+        room: RoomName,
+        id: MessageId,
+        target: Reference,
+    },
+    React {
+        room: RoomName,
+        id: MessageId,
+        target: Reference,
+        reaction: Reaction,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        remove: Option<bool>,
+    },
+    Read {
+        room: RoomName,
+        seq: Seq,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        r#ref: Option<String>,
     },
     Typing {
         room: RoomName,

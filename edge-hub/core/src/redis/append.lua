@@ -1,7 +1,7 @@
 -- Appends one entry to a room's log and publishes it: the only way into a room.
 --
 -- KEYS: 1 log, 2 seen, 3 tombstones, 4 rate, 5 ban, 6 stats, 7 stats:users, 8 stats:top,
---       9 stats:minutes (the hour is added here); all in the slot of the room
+--       9 stats:minutes (the hour is added here), 10 edits, 11 read; all in the slot of the room
 -- ARGV: 1 mode          "append", or "refuse": look in `seen` and count, store nothing
 --       2 channel       publications go here
 --       3 sender        "USER ID", the key of deduplication
@@ -14,12 +14,17 @@
 --      11 interval in ms between messages of one user here, 12 burst (messages)
 --      13 publish command, PUBLISH or SPUBLISH
 --      14 maximum fields in a statistics key
---      15… updates, three each: operation, field, amount
+--      15 reference     to another message, "SEQ-TAG" or "USER ID": what a change is about, or what
+--                       a message answers; or ""
+--      16 moderates     "1": the user may delete what others wrote
+--      17 most edits of one message
+--      18… updates, three each: operation, field, amount
 --
 -- Replies, always flat:
 --   {"appended", seq, tag, at, action}   {"duplicate", seq, tag, at, action}
 --   {"refused"}                          {"banned", until in ms, or -1 for ever}
---   {"rate_limited", retry in ms}        {"unpublishable"}  (the ACL denies the publication)
+--   {"rate_limited", retry in ms}        {"unpublishable"}  (the ACL denies a command)
+--   {"stale_target"}  {"target_missing"}  {"forbidden"}  {"too_many_changes"}
 
 local log, seen, tombstones, rate, ban = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local mode, channel, sender, user = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
@@ -27,6 +32,8 @@ local kind, hash, rest, action = ARGV[5], ARGV[6], ARGV[7], ARGV[8]
 local max_entries, max_age = tonumber(ARGV[9]), tonumber(ARGV[10])
 local interval, burst = tonumber(ARGV[11]), tonumber(ARGV[12])
 local publish, max_fields = ARGV[13], tonumber(ARGV[14])
+local reference, moderates, max_edits = ARGV[15], ARGV[16] == '1', tonumber(ARGV[17])
+local edits, read = KEYS[10], KEYS[11]
 
 local function int(n) return string.format('%.0f', n) end
 -- The start of an entry is written below, so its form is known; the rest is never parsed here.
@@ -34,8 +41,23 @@ local function head_of(event)
   return string.match(event, '^{"v":%d+,"seq":%d+,"prev":"%x+","tag":"(%x+)","at":(%d+)')
 end
 local function number_of(entry) return tonumber(string.match(entry[1], '^(%d+)')) end
-local function link(prev, seq, kind, at, hash)
-  return string.sub(redis.sha1hex(prev .. '|' .. seq .. '|' .. kind .. '|' .. at .. '|1|' .. hash), 1, 16)
+-- A change's tag covers which message it is about, too.
+local function link(prev, seq, kind, at, hash, target)
+  local header = prev .. '|' .. seq .. '|' .. kind .. '|' .. at .. '|1|' .. hash
+  if target then header = header .. '|' .. target.seq .. '-' .. target.tag end
+  return string.sub(redis.sha1hex(header), 1, 16)
+end
+local function entry_at(seq)
+  local found = redis.call('XRANGE', log, seq .. '-0', seq .. '-0')[1]
+  return found and found[2][2]
+end
+-- What an entry says: itself, whose it is, and what moderation decided; nil if it is not one of ours.
+local function content_of(event)
+  local readable, entry, whose, decided = pcall(function()
+    local entry = cjson.decode(event)
+    return entry, entry.body.user.id .. ' ' .. entry.body.id, (entry.moderation or {}).action or 'allow'
+  end)
+  if readable and string.match(whose, '^[%w%._@|:+-]+ [%w%._@|:+-]+$') then return entry, whose, decided end
 end
 
 -- Reads and checks; nothing is written until all of them have passed.
@@ -47,14 +69,12 @@ local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 local before = tonumber(redis.call('ZSCORE', seen, sender) or '0')
 if before > 0 then
   local seq = int(math.floor(before))
-  local found = redis.call('XRANGE', log, seq .. '-0', seq .. '-0')
-  if found[1] then
+  local event = entry_at(seq)
+  if event then
     -- After a failover the number may have gone to another message, or to another kind of entry.
-    local readable, stored, tag, at, decided = pcall(function()
-      local entry = cjson.decode(found[1][2][2])
-      return entry.body.user.id .. ' ' .. entry.body.id, entry.tag, entry.at, entry.moderation.action
-    end)
-    if readable and stored == sender then return {'duplicate', seq, tag, int(at), decided or 'allow'} end
+    local _, whose, decided = content_of(event)
+    local tag, at = head_of(event)
+    if tag and whose == sender then return {'duplicate', seq, tag, at, decided} end
   elseif before > math.floor(before) then
     local tombstone = redis.call('HGET', tombstones, seq)
     if tombstone then
@@ -77,11 +97,50 @@ if full_at - now > interval * (burst - 1) then
   return {'rate_limited', int(math.ceil(full_at - now - interval * (burst - 1)))}
 end
 
+-- The message that a reference names, or why it does not.
+local function look_up()
+  local seq, tag = string.match(reference, '^(%d+)%-(%x+)$')
+  if not seq then
+    local score = tonumber(redis.call('ZSCORE', seen, reference) or '0')
+    if score > math.floor(score) then return nil, 'target_missing' end
+    seq = int(score)
+  end
+  local event = entry_at(seq)
+  local place = event or redis.call('HGET', tombstones, seq)
+  local stored = place and head_of(place)
+  if tag and stored and stored ~= tag then return nil, 'stale_target' end
+  local entry, whose = content_of(event)
+  if not stored or not entry or entry.v ~= 1 or entry.kind ~= 'message' or not (tag or whose == reference) then
+    return nil, 'target_missing'
+  end
+  return {seq = seq, tag = stored, user = entry.body.user.id, id = entry.body.id}
+end
+local target
+if reference ~= '' then
+  local found, why = look_up()
+  if kind == 'message' then
+    -- What is answered may have left the log, but it must not be another message.
+    if why == 'stale_target' then return {why} end
+  else
+    if why then return {why} end
+    target = found
+    if target.user ~= user and (kind == 'edit' or kind == 'delete' and not moderates) then return {'forbidden'} end
+    -- Looked at in any case, so that a key of another type fails here.
+    if redis.call('ZCOUNT', edits, target.seq, target.seq) >= max_edits and kind == 'edit' then
+      return {'too_many_changes'}
+    end
+    redis.call('HLEN', tombstones)
+  end
+end
+
+local function may(...) return not redis.acl_check_cmd or redis.acl_check_cmd(...) end
 local seq, tag, at
 if mode == 'append' then
-  -- What is denied after XADD would leave an entry stored and never announced.
-  if redis.acl_check_cmd and not (redis.acl_check_cmd(publish, channel, '')
-      and redis.acl_check_cmd('ZADD', seen, '1', sender)) then
+  -- What is denied after XADD would leave an entry stored and never announced, or a text undeleted.
+  if not (may(publish, channel, '') and may('ZADD', seen, '1', sender))
+      or kind == 'edit' and not may('ZADD', edits, '1', '1')
+      or kind == 'delete' and not (may('HSET', tombstones, '1', '') and may('XDEL', log, '1-0')
+        and may('ZREM', edits, '1')) then
     return {'unpublishable'}
   end
   local last, prev = 0, '0000000000000000'
@@ -92,10 +151,13 @@ if mode == 'append' then
     if not prev then return redis.error_reply('CORRUPT the last entry of ' .. log .. ' is not one of ours') end
   end
   at = int(now)
+  local about = target and '"target":{"position":{"seq":' .. target.seq .. ',"tag":"' .. target.tag ..
+    '"},"user":"' .. target.user .. '","id":"' .. target.id .. '"},' or ''
   local function add()
     seq = int(last + 1)
-    tag = link(prev, seq, kind, at, hash)
-    local event = '{"v":1,"seq":' .. seq .. ',"prev":"' .. prev .. '","tag":"' .. tag .. '","at":' .. at .. ',' .. rest
+    tag = link(prev, seq, kind, at, hash, target)
+    local event = '{"v":1,"seq":' .. seq .. ',"prev":"' .. prev .. '","tag":"' .. tag .. '","at":' .. at .. ',' ..
+      about .. rest
     return redis.pcall('XADD', log, seq .. '-0', 'event', event), event
   end
   local added, event = add()
@@ -118,12 +180,42 @@ if mode == 'append' then
     added, event = add()
     if type(added) == 'table' and added.err then return redis.error_reply(added.err) end
   end
+  -- An entry whose content goes leaves its place in the chain: header, tag and hash.
+  local function bury(number)
+    local event = entry_at(number)
+    if not event then return end
+    local place, next = string.match(event, '^({"v":1,"seq":%d+,"prev":"%x+","tag":"%x+","at":%d+),()')
+    local about, after = string.match(event, '^("target":{"position":{"seq":%d+,"tag":"%x+"}),[^}]*},()', next)
+    local covered = string.match(event, '^"kind":"%l+","hash":"%x+"', after or next)
+    if not covered then return end
+    if about then covered = about .. '},' .. covered end
+    redis.call('HSET', tombstones, number, place .. ',' .. covered .. '}')
+    redis.call('XDEL', log, number .. '-0')
+    local _, whose = content_of(event)
+    if whose and tonumber(redis.call('ZSCORE', seen, whose) or '0') == tonumber(number) then
+      redis.call('ZADD', seen, number .. '.5', whose)
+    end
+  end
+  if kind == 'edit' then
+    redis.call('ZADD', edits, target.seq, seq)
+  elseif kind == 'delete' then
+    for _, number in ipairs(redis.call('ZRANGEBYSCORE', edits, target.seq, target.seq)) do
+      bury(number)
+      redis.call('ZREM', edits, number)
+    end
+    bury(target.seq)
+  end
   redis.call('ZADD', seen, seq, sender)
   redis.call(publish, channel, '{"e":' .. event .. '}')
   redis.pcall('SET', rate, int(full_at + interval), 'PX', int(full_at + interval - now + 1000))
 
   -- Trimming: by count, then by age; the newest entry always stays. The message is stored and
   -- published, so nothing from here on may fail the call.
+  local function sweep_tombstones(below)
+    for _, number in ipairs(redis.call('HKEYS', tombstones)) do
+      if tonumber(number) < below then redis.call('HDEL', tombstones, number) end
+    end
+  end
   local function forget_tombstones(from, below)
     if redis.call('HLEN', tombstones) == 0 then return end
     -- Those right below the lowest entry were kept with it; what is there is found link by link.
@@ -134,32 +226,44 @@ if mode == 'append' then
       redis.call('HDEL', tombstones, int(from - 1))
       from = tonumber(first)
     end
-    if below - from > 1000 then
-      for _, number in ipairs(redis.call('HKEYS', tombstones)) do
-        if tonumber(number) < below then redis.call('HDEL', tombstones, number) end
-      end
-    else
-      for number = from, below - 1 do redis.call('HDEL', tombstones, int(number)) end
-    end
+    if below - from > 1000 then return sweep_tombstones(below) end
+    for number = from, below - 1 do redis.call('HDEL', tombstones, int(number)) end
   end
   local function trim()
-    local function lowest() return redis.call('XRANGE', log, '-', '+', 'COUNT', 1)[1] end
-    local first, removed = lowest(), 0
-    local before = number_of(first)
+    local first, from, removed
+    local function look()
+      first = redis.call('XRANGE', log, '-', '+', 'COUNT', 1)[1]
+      if removed then forget_tombstones(from, number_of(first)) end
+      from = number_of(first)
+    end
+    look()
     if redis.call('XLEN', log) > max_entries then
-      removed = redis.call('XTRIM', log, 'MAXLEN', max_entries)
-      first = lowest()
+      redis.call('XTRIM', log, 'MAXLEN', max_entries)
+      removed = true
+      look()
     end
     for _ = 1, 10 do
       local _, stored_at = head_of(first[2][2])
-      if int(number_of(first)) == seq or not stored_at or tonumber(stored_at) >= now - max_age then break end
-      removed = removed + redis.call('XDEL', log, first[1])
-      first = lowest()
+      local old = stored_at and tonumber(stored_at) < now - max_age
+      local crowded = redis.call('XLEN', log) + redis.call('HLEN', tombstones) > max_entries
+      if int(from) == seq or not (old or crowded) then break end
+      redis.call('XDEL', log, first[1])
+      removed = true
+      look()
     end
-    if removed > 0 then
-      redis.call('ZREMRANGEBYSCORE', seen, '-inf', '(' .. int(number_of(first)))
-      forget_tombstones(before, number_of(first))
+    if not removed then return end
+    local gone = '(' .. int(from)
+    redis.call('ZREMRANGEBYSCORE', seen, '-inf', gone)
+    redis.call('ZREMRANGEBYSCORE', read, '-inf', gone)
+    -- An edit leaves with its message, which nobody can delete any more.
+    for _, number in ipairs(redis.call('ZRANGEBYSCORE', edits, '-inf', gone)) do
+      if number ~= seq then
+        bury(number)
+        redis.call('ZREM', edits, number)
+      end
     end
+    -- Whoever trims by hand leaves tombstones behind.
+    if tonumber(seq) % 1000 == 0 then sweep_tombstones(from) end
   end
   if not pcall(trim) then redis.pcall('HINCRBY', KEYS[6], 'trim_errors', 1) end
 end
@@ -193,7 +297,7 @@ function apply.minute(_, amount)
   redis.call('HINCRBY', key, int(math.floor(now / 60000) % 60), amount)
   redis.call('EXPIRE', key, 7 * 24 * 3600)
 end
-for i = 15, #ARGV, 3 do
+for i = 18, #ARGV, 3 do
   local ok = pcall(apply[ARGV[i]], ARGV[i + 1], tonumber(ARGV[i + 2]))
   if not ok then redis.pcall('HINCRBY', stats, 'counter_errors', 1) end
 end

@@ -1,5 +1,5 @@
 use super::server::Reply;
-use super::world::{World, ids, stored, tag};
+use super::world::{World, by_id, edit, ids, stored, tag};
 use clustertalk_core::store::Range;
 use std::time::Duration;
 
@@ -24,11 +24,86 @@ fn tombstones_leave_with_the_entries_around_them() {
     for number in [1, 2, 4] {
         world.delete(number);
     }
-    world.limits.log_entries = 2;
-    // Kept are 3 5 6 7, of which 3 and 5 go, and with them the tombstones around them.
-    world.fill(7..=7);
+    // Kept are 3 5 6 and the deletions 7 8 9.
+    world.limits.log_entries = 5;
+    world.fill(10..=10);
     assert_eq!(world.run("HLEN @tombstones"), Reply::Integer(0));
-    assert_eq!(ids(&world.read(Range::From(1), 100, 1 << 20)), ["m6", "m7"]);
+    let kept = ids(&world.read(Range::From(1), 100, 1 << 20));
+    assert_eq!(kept, ["m6", "d1", "d2", "d4", "m10"]);
+}
+
+#[test]
+fn tombstones_count_among_the_entries_kept() {
+    let mut world = World::new();
+    world.limits.log_entries = 6;
+    for number in 1..=20 {
+        world.fill(number..=number);
+        world.delete(number);
+        let kept = world.read(Range::From(1), 100, 1 << 20);
+        assert!(kept.entries.len() <= 6, "{:?}", ids(&kept));
+    }
+    let Reply::Integer(kept) = world.run("HLEN @tombstones") else {
+        panic!("not a number");
+    };
+    assert!(kept <= 5, "{kept}");
+}
+
+#[test]
+fn edits_leave_with_their_message() {
+    let mut world = World::new();
+    world.fill(1..=2);
+    for (id, of) in [("e1", "m1"), ("e2", "m2"), ("e3", "m1")] {
+        stored(&world.change("ada", id, by_id("ada", of), edit("better")));
+    }
+    world.limits.log_entries = 5;
+    let before = world.fill(3..=3)[0];
+    assert_eq!(
+        ids(&world.read(Range::From(1), 100, 1 << 20)),
+        ["m2", "-3", "e2", "-5", "m3"]
+    );
+    assert_eq!(
+        world.run("ZRANGE @edits 0 -1 WITHSCORES"),
+        Reply::Array(["4", "2"].map(|text| Reply::Text(text.into())).into())
+    );
+    world.limits.log_entries = 1;
+    world.fill(4..=4);
+    assert_eq!(world.run("EXISTS @edits @tombstones"), Reply::Integer(0));
+    world.assert_chain(before);
+}
+
+#[test]
+fn an_edit_that_is_the_newest_entry_outlives_its_message() {
+    let mut world = World::new();
+    let first = world.fill(1..=1)[0];
+    world.limits.log_entries = 1;
+    stored(&world.change("ada", "e1", by_id("ada", "m1"), edit("better")));
+    assert_eq!(ids(&world.read(Range::From(1), 100, 1 << 20)), ["e1"]);
+    world.assert_chain(first);
+    world.limits.log_entries = 3;
+    world.fill(2..=3);
+    assert_eq!(world.run("ZCARD @edits"), Reply::Integer(1));
+    // The next that leaves takes what belongs to those before it along.
+    world.fill(4..=4);
+    assert_eq!(
+        ids(&world.read(Range::From(1), 100, 1 << 20)),
+        ["m2", "m3", "m4"]
+    );
+    assert_eq!(world.run("EXISTS @edits"), Reply::Integer(0));
+}
+
+#[test]
+fn tombstones_that_trimming_by_hand_left_go_in_the_end() {
+    let mut world = World::new();
+    world.fill(1..=8);
+    for number in [2, 4] {
+        world.delete(number);
+    }
+    world.run("XTRIM @log MAXLEN 3");
+    world.limits.log_entries = 500;
+    for number in 9..=999 {
+        world.append("ada", &format!("m{number}"));
+    }
+    assert_eq!(world.run("HLEN @tombstones"), Reply::Integer(0));
 }
 
 #[test]

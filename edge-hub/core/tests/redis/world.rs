@@ -3,7 +3,9 @@
 use super::server::{Client, Reply, Server};
 use clustertalk_core::ids::{MessageId, Position, RoomName, Tag, User, UserId};
 use clustertalk_core::limits::Limits;
-use clustertalk_core::log::{Action, Body, Draft, Moderation, body_hash, chain_tag};
+use clustertalk_core::log::{
+    Action, Body, Change, Draft, Moderation, Reference, body_hash, chain_tag,
+};
 use clustertalk_core::redis::{self, Keyspace};
 use clustertalk_core::store::{Appended, Mode, Range, Stretch, Update};
 use clustertalk_core::time::Timestamp;
@@ -93,25 +95,15 @@ impl World {
             .collect()
     }
 
-    /// Deletes an entry as the deletion script will: its header, tag and body hash stay, and `seen`
-    /// knows that it was deleted.
-    pub fn delete(&mut self, number: u64) {
-        let entry = self
-            .run(&format!("XRANGE @log {number}-0 {number}-0"))
-            .array()
-            .remove(0);
-        let event = entry.array().remove(1).array().remove(1).text();
-        let end = event.find(r#","salt""#).expect("an entry with a body");
-        let key = self.key("tombstones");
-        let tombstone = format!("{}}}", &event[..end]);
-        self.redis
-            .send(&["HSET", &key, &number.to_string(), &tombstone]);
-        let sender = self.run(&format!("ZRANGEBYSCORE @seen {number} {number}"));
-        let (seen, score) = (self.key("seen"), format!("{number}.5"));
-        for sender in sender.array() {
-            self.redis.send(&["ZADD", &seen, &score, &sender.text()]);
-        }
-        self.run(&format!("XDEL @log {number}-0"));
+    pub fn change(&mut self, by: &str, id: &str, target: Reference, change: Change) -> Appended {
+        self.try_append(Mode::Append, &changing(by, id, target, &change), &[])
+            .expect("Redis takes it")
+    }
+
+    /// Deletes the message `mNUMBER` of ada, under the id `dNUMBER`.
+    pub fn delete(&mut self, number: u64) -> Position {
+        let target = by_id("ada", &format!("m{number}"));
+        stored(&self.change("ada", &format!("d{number}"), target, Change::Delete))
     }
 
     pub fn read(&mut self, range: Range, entries: usize, bytes: usize) -> Stretch {
@@ -179,7 +171,10 @@ impl World {
                     link.seq
                 );
             }
-            let tag = chain_tag(link.prev, link.seq, link.kind, link.at, link.v, link.hash);
+            let target = link.target.map(|target| target.position);
+            let tag = chain_tag(
+                link.prev, link.seq, link.kind, link.at, link.v, link.hash, target,
+            );
             assert_eq!(tag, link.tag, "tag of {}", link.seq);
             position = Position::new(link.seq, link.tag);
         }
@@ -208,16 +203,20 @@ pub struct Edge {
 
 impl Edge {
     pub fn append(&mut self, user: &str, id: &str) {
-        let draft = draft(user, id);
+        self.store(&draft(user, id));
+    }
+
+    pub fn store(&mut self, draft: &Draft) -> Appended {
         let call = redis::append(
             &self.keyspace,
             &self.limits,
             &self.room,
             Mode::Append,
-            &draft,
+            draft,
             &[],
         );
-        self.redis.call(&call).expect("Redis takes it");
+        let reply = self.redis.call(&call).expect("Redis takes it");
+        redis::appended(&reply).expect("the reply has the contract's shape")
     }
 }
 
@@ -231,10 +230,17 @@ struct Chained<'a> {
     tag: Tag,
     at: Timestamp,
     kind: &'a str,
+    /// Of a change; a tombstone keeps no more of it.
+    target: Option<Targeted>,
     hash: &'a str,
     salt: Option<&'a str>,
     #[serde(borrow)]
     body: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct Targeted {
+    position: Position,
 }
 
 pub fn user(id: &str) -> User {
@@ -249,18 +255,45 @@ pub fn draft(user: &str, id: &str) -> Draft {
 }
 
 pub fn draft_saying(by: &str, id: &str, text: &str) -> Draft {
+    answering(by, id, text, None)
+}
+
+pub fn answering(by: &str, id: &str, text: &str, reply_to: Option<Reference>) -> Draft {
     let body = Body {
         id: MessageId::parse(id).unwrap(),
         user: user(by),
         text: text.to_owned(),
-        reply_to: None,
+        reply_to,
+        mentions: Vec::new(),
     };
-    let moderation = Moderation {
+    Draft::message(&body, &masked(), [7; 16])
+}
+
+pub fn changing(by: &str, id: &str, target: Reference, change: &Change) -> Draft {
+    let moderation = matches!(change, Change::Edit { .. }).then(masked);
+    let id = MessageId::parse(id).unwrap();
+    Draft::change(&id, &user(by), target, change, moderation.as_ref(), [7; 16])
+}
+
+fn masked() -> Moderation {
+    Moderation {
         action: Action::Mask,
         label: Some("spam".to_owned()),
         policy: None,
-    };
-    Draft::message(&body, &moderation, [7; 16])
+    }
+}
+
+pub fn by_id(user: &str, id: &str) -> Reference {
+    Reference::Id {
+        user: UserId::parse(user).unwrap(),
+        id: MessageId::parse(id).unwrap(),
+    }
+}
+
+pub fn edit(text: &str) -> Change {
+    Change::Edit {
+        text: text.to_owned(),
+    }
 }
 
 pub fn stored(appended: &Appended) -> Position {
@@ -274,11 +307,12 @@ pub fn tag(bits: u64) -> Tag {
     Tag::parse(&format!("{bits:016x}")).unwrap()
 }
 
-/// The ids of a stretch's messages; `-N` for what has no content, by its number.
+/// The ids of a stretch's messages and changes; `-N` for what has no content, by its number.
 pub fn ids(stretch: &Stretch) -> Vec<String> {
     use clustertalk_core::log::Content;
     let id = |entry: &clustertalk_core::log::Entry| match &entry.content {
         Content::Message(message) => message.body.id.to_string(),
+        Content::Changed(changed) => changed.id.to_string(),
         Content::Skipped | Content::Damaged => format!("-{}", entry.link.seq),
     };
     stretch.entries.iter().map(id).collect()

@@ -57,7 +57,7 @@ impl Redis {
             last = store.damage(now, last);
         }
         let seq = last.seq + 1;
-        let tag = chain_tag(last.tag, seq, MESSAGE, now, 1, &draft.hash);
+        let tag = chain_tag(last.tag, seq, MESSAGE, now, 1, &draft.hash, None);
         let (prev, at) = (last.tag, now.as_millis());
         let json = format!(
             r#"{{"v":1,"seq":{seq},"prev":"{prev}","tag":"{tag}","at":{at},{}"#,
@@ -165,7 +165,7 @@ impl Store {
 
     fn damage(&mut self, now: Timestamp, last: Position) -> Position {
         let (seq, hash, at) = (self.spent, "0".repeat(64), now.as_millis());
-        let tag = chain_tag(last.tag, seq, DAMAGED, now, 1, &hash);
+        let tag = chain_tag(last.tag, seq, DAMAGED, now, 1, &hash, None);
         let (prev, from) = (last.tag, last.seq + 1);
         let json = format!(
             r#"{{"v":1,"seq":{seq},"prev":"{prev}","tag":"{tag}","at":{at},"from":{from},"kind":"damaged","hash":"{hash}"}}"#
@@ -253,7 +253,7 @@ impl Store {
 fn sender(entry: &Entry) -> Option<String> {
     match &entry.content {
         Content::Message(message) => Some(format!("{} {}", message.body.user.id, message.body.id)),
-        Content::Skipped | Content::Damaged => None,
+        Content::Changed(_) | Content::Skipped | Content::Damaged => None,
     }
 }
 

@@ -1,11 +1,12 @@
 use super::files::run_all;
 use clustertalk_core::delivery::{Catch, Lost, Reason, joined, page};
-use clustertalk_core::ids::{MessageId, Position, RoomName, Tag, User, UserId};
+use clustertalk_core::ids::{MessageId, Position, Reaction, RoomName, Tag, User, UserId};
 use clustertalk_core::limits::Limits;
-use clustertalk_core::log::{Action, Moderation, Reference};
+use clustertalk_core::log::{Action, Change, Moderation, Reference, Target};
 use clustertalk_core::protocol::{
-    ClientFrame, EntryFrame, ErrorCode, History, HistoryRange, JoinRoom, MessageFrame, Pong,
-    PresenceFrame, Refusal, RoomPosition, RoomSummary, ServerFrame, Skipped, Welcome, decode,
+    ChangedFrame, ClientFrame, EntryFrame, ErrorCode, History, HistoryRange, JoinRoom,
+    MessageFrame, Pong, PresenceFrame, Refusal, RoomPosition, RoomSummary, ServerFrame, Skipped,
+    Welcome, decode,
 };
 use clustertalk_core::store::Members;
 use clustertalk_core::time::Timestamp;
@@ -123,9 +124,22 @@ fn read(frame: ClientFrame) -> Value {
             id,
             text,
             reply_to,
+            mentions,
         } => {
-            json!({"type": "send", "room": room, "id": id, "text": text, "reply_to": reply_to})
+            json!({
+                "type": "send", "room": room, "id": id, "text": text, "reply_to": reply_to,
+                "mentions": mentions,
+            })
         }
+        ClientFrame::Change {
+            room,
+            id,
+            target,
+            change,
+        } => {
+            json!({"type": "change", "room": room, "id": id, "target": target, "change": change})
+        }
+        ClientFrame::Read { room, seq } => json!({"type": "read", "room": room, "seq": seq}),
         ClientFrame::Typing { room } => json!({"type": "typing", "room": room}),
         ClientFrame::History { room, range, limit } => {
             let range = match range {
@@ -159,6 +173,7 @@ fn examples() -> Vec<(&'static str, ServerFrame)> {
             at: Timestamp::from_millis(1_795_459_200_000),
             moderation,
             reply_to,
+            mentions: Vec::new(),
         };
     let allowed = || Moderation {
         action: Action::Allow,
@@ -188,6 +203,27 @@ fn examples() -> Vec<(&'static str, ServerFrame)> {
             prev: at(43).tag,
             from,
         })
+    };
+    let changed = |change, moderation| {
+        ServerFrame::Entry(EntryFrame::Changed(Box::new(ChangedFrame {
+            room: room.clone(),
+            position: at(47),
+            prev: at(46).tag,
+            id: MessageId::parse("01JE").unwrap(),
+            user: user("ada"),
+            at: Timestamp::from_millis(1_795_459_300_000),
+            target: Target {
+                position: at(44),
+                user: user("ada").id,
+                id: id.clone(),
+            },
+            change,
+            moderation,
+        })))
+    };
+    let react = |remove| Change::React {
+        reaction: Reaction::parse("\u{1f44d}").unwrap(),
+        remove,
     };
     let presence = |joined, left| {
         ServerFrame::Presence(Box::new(PresenceFrame {
@@ -290,6 +326,31 @@ fn examples() -> Vec<(&'static str, ServerFrame)> {
                 Some(Reference::Position(at(41))),
             )))),
         ),
+        (
+            "message that mentions users",
+            ServerFrame::Entry(EntryFrame::Message(Box::new(MessageFrame {
+                mentions: vec![user("bob").id, user("cyd").id],
+                ..message(44, "look", allowed(), None)
+            }))),
+        ),
+        (
+            "changed by an edit",
+            changed(
+                Change::Edit {
+                    text: "hello, world".to_owned(),
+                },
+                Some(allowed()),
+            ),
+        ),
+        ("changed by a deletion", changed(Change::Delete, None)),
+        (
+            "changed by a reaction",
+            changed(react(false), Some(allowed())),
+        ),
+        (
+            "changed by a reaction taken back",
+            changed(react(true), None),
+        ),
         ("skipped", ServerFrame::Entry(skipped(None))),
         ("skipped span", ServerFrame::Entry(skipped(Some(42)))),
         ("left", ServerFrame::Left { room: room.clone() }),
@@ -322,6 +383,14 @@ fn examples() -> Vec<(&'static str, ServerFrame)> {
             ServerFrame::Typing {
                 room: room.clone(),
                 user: user("bob"),
+            },
+        ),
+        (
+            "receipt",
+            ServerFrame::Receipt {
+                room: room.clone(),
+                user: user("bob"),
+                seq: 44,
             },
         ),
         ("error", error(ServerFrame::error(ErrorCode::BadJson))),

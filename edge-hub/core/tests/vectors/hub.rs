@@ -3,9 +3,9 @@ use super::stored::{Stored, stretch};
 use clustertalk_core::effect::Effect;
 use clustertalk_core::event::{Event, NoAnswer, Verdict};
 use clustertalk_core::hub::{Connection, Hub, Settings};
-use clustertalk_core::ids::{Position, RoomName};
-use clustertalk_core::log::Action;
-use clustertalk_core::store::{Appended, Mode, Range, RoomCount, Update};
+use clustertalk_core::ids::{Position, RoomName, Seq};
+use clustertalk_core::log::{Action, MESSAGE};
+use clustertalk_core::store::{Appended, Marked, Mode, Range, RoomCount, Update};
 use clustertalk_core::time::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -78,6 +78,9 @@ enum Happened {
     Appended {
         outcome: Option<Outcome>,
     },
+    Marked {
+        marked: Option<Read>,
+    },
     Loaded {
         kept: Option<Vec<Stored>>,
         more: Option<bool>,
@@ -131,6 +134,18 @@ enum Outcome {
         retry_after_ms: u64,
     },
     Unpublishable {},
+    StaleTarget {},
+    TargetMissing {},
+    Forbidden {},
+    TooManyChanges {},
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Read {
+    seq: Seq,
+    moved: bool,
+    readers: u64,
 }
 
 #[derive(Deserialize)]
@@ -213,6 +228,7 @@ impl Happened {
                 Event::Recorded(updates.into_iter().map(update).collect())
             }
             Self::Appended { outcome } => Event::Appended(outcome.map(appended).ok_or(NoAnswer)),
+            Self::Marked { marked } => Event::Marked(marked.map(read).ok_or(NoAnswer)),
             Self::Loaded { kept, more } => Event::Loaded(kept.ok_or(NoAnswer).map(|kept| {
                 let mut stretch = stretch(&kept, Range::Tail);
                 stretch.more = more.unwrap_or(false);
@@ -264,6 +280,18 @@ fn appended(outcome: Outcome) -> Appended {
             retry_after: Duration::from_millis(retry_after_ms),
         },
         Outcome::Unpublishable {} => Appended::Unpublishable,
+        Outcome::StaleTarget {} => Appended::StaleTarget,
+        Outcome::TargetMissing {} => Appended::TargetMissing,
+        Outcome::Forbidden {} => Appended::Forbidden,
+        Outcome::TooManyChanges {} => Appended::TooManyChanges,
+    }
+}
+
+fn read(read: Read) -> Marked {
+    Marked {
+        seq: read.seq,
+        moved: read.moved,
+        readers: read.readers,
     }
 }
 
@@ -301,12 +329,27 @@ fn shown(effect: Effect) -> Value {
             let entry: Value = serde_json::from_str(&format!("{{{}", draft.json))
                 .expect("a draft completes an entry");
             assert_eq!(entry["hash"], draft.hash);
-            json!({
+            assert_eq!(entry["kind"], draft.kind);
+            let mut append = json!({
                 "type": "append", "room": room, "user": draft.user, "id": draft.id,
                 "mode": match mode { Mode::Append => "append", Mode::Refuse => "refuse" },
                 "body": entry["body"], "moderation": entry["moderation"],
                 "updates": updates.into_iter().map(shown_update).collect::<Vec<_>>(),
-            })
+            });
+            // What a plain message has not is left out.
+            if draft.kind != MESSAGE {
+                append["kind"] = draft.kind.into();
+            }
+            if let Some(reference) = draft.reference {
+                append["reference"] = json!(reference);
+            }
+            if draft.may_moderate {
+                append["may_moderate"] = true.into();
+            }
+            append
+        }
+        Effect::Mark { room, user, seq } => {
+            json!({"type": "mark", "room": room, "user": user, "seq": seq})
         }
         Effect::Load { room, range, limit } => {
             let (range, seq) = match range {

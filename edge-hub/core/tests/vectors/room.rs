@@ -149,6 +149,7 @@ impl Tickets {
 fn position(frame: &EntryFrame) -> String {
     let position = match frame {
         EntryFrame::Message(message) => message.position,
+        EntryFrame::Changed(changed) => changed.position,
         EntryFrame::Skipped(skipped) => skipped.position,
     };
     position.to_string()

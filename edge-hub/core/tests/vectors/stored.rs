@@ -6,7 +6,8 @@ use clustertalk_core::store::{Range, Stretch};
 use serde::Deserialize;
 use serde_json::json;
 
-/// An entry or tombstone: with `id` a message of `ada`, else without content.
+/// An entry or tombstone: with `id` a message of `ada`, with `edit` too one that changes her `m1`,
+/// else without content.
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Stored {
@@ -18,14 +19,17 @@ pub struct Stored {
     damaged_from: Option<Seq>,
     /// A kind that this version does not know.
     kind: Option<String>,
+    /// The position of the message that is edited.
+    edit: Option<Position>,
 }
 
 impl Stored {
     pub fn entry(&self) -> Entry {
-        let kind = match (&self.kind, self.damaged_from) {
-            (Some(kind), _) => kind,
-            (None, Some(_)) => "damaged",
-            (None, None) => "message",
+        let kind = match (&self.kind, self.damaged_from, self.edit) {
+            (Some(kind), ..) => kind,
+            (None, Some(_), _) => "damaged",
+            (None, None, Some(_)) => "edit",
+            (None, None, None) => "message",
         };
         let mut stored = json!({
             "v": 1, "seq": self.seq, "prev": self.prev, "tag": self.tag, "at": 1000 * self.seq,
@@ -38,6 +42,12 @@ impl Stored {
             let user = json!({"id": "ada", "name": "ada"});
             stored["body"] = json!({"id": id, "user": user, "text": format!("text of {id}")});
             stored["moderation"] = json!({"action": "allow"});
+        }
+        if let Some(position) = self.edit {
+            stored["target"] = match &self.id {
+                Some(_) => json!({"position": position, "user": "ada", "id": "m1"}),
+                None => json!({"position": position}),
+            };
         }
         Entry::parse(stored.to_string().as_bytes()).expect("the short form makes an entry")
     }

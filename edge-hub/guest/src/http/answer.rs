@@ -122,10 +122,12 @@ fn status(code: ErrorCode) -> u16 {
         | ErrorCode::AlreadyHello
         | ErrorCode::BadUpgrade => 400,
         ErrorCode::Unauthorized => 401,
-        ErrorCode::NotJoined | ErrorCode::Banned | ErrorCode::BadOrigin => 403,
-        ErrorCode::NotFound => 404,
+        ErrorCode::NotJoined | ErrorCode::Banned | ErrorCode::Forbidden | ErrorCode::BadOrigin => {
+            403
+        }
+        ErrorCode::NotFound | ErrorCode::TargetMissing => 404,
         ErrorCode::MethodNotAllowed => 405,
-        ErrorCode::TooManyRooms => 409,
+        ErrorCode::TooManyRooms | ErrorCode::StaleTarget | ErrorCode::TooManyChanges => 409,
         ErrorCode::TooLarge => 413,
         ErrorCode::Blocked => 422,
         ErrorCode::RateLimited => 429,

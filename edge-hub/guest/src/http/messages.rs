@@ -13,6 +13,9 @@ use futures::StreamExt;
 use serde_json::{Value, json};
 use spin_sdk::http::IncomingRequest;
 
+/// The frames that a `POST` may carry.
+const STORED: [&str; 4] = ["send", "edit", "delete", "react"];
+
 /// What was found for a reader, and where it ends.
 pub struct Found {
     pub catch: Catch,
@@ -134,7 +137,8 @@ pub fn told(room: &RoomName, found: &Found) -> Value {
     })
 }
 
-/// `{"user":"ada","id":"01JD…","text":"hello","reply_to":{…}?}`; the answer is the `ack`.
+/// `{"user":"ada","id":"01JD…","text":"hello"}`, or another frame that is stored, by its `type`; the
+/// answer is the `ack`.
 pub async fn post(
     performer: &Performer<'_>,
     settings: &Settings,
@@ -176,8 +180,11 @@ pub async fn post(
     if !settings.hub.default_rooms.contains(room) && !performer.open_room(room)? {
         return Err(Problem::new(ErrorCode::TooManyRooms));
     }
-    // From here on it is a `send` frame like any other.
-    fields.insert("type".to_owned(), "send".into());
+    // From here on it is a frame like any other.
+    let kind = fields.entry("type").or_insert_with(|| "send".into());
+    if !STORED.iter().any(|stored| kind == stored) {
+        return Err(Problem::new(ErrorCode::UnknownType));
+    }
     fields.insert("room".to_owned(), room.to_string().into());
     let user = User {
         name: id.to_string(),

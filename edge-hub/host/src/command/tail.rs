@@ -117,16 +117,35 @@ fn show(tail: &Tail, event: &str, last: &mut Option<String>) -> std::io::Result<
         .as_array()
         .cloned()
         .unwrap_or_else(|| vec![data.clone()]);
-    for message in messages
-        .iter()
-        .filter(|message| message["type"] == "message")
-    {
-        let name = message["user"]["name"].as_str().unwrap_or_default();
-        let text = message["text"].as_str().unwrap_or_default();
-        let seq = &message["position"]["seq"];
-        writeln!(out, "{seq} {}: {}", plain(name), plain(text))?;
+    for line in messages.iter().filter_map(line) {
+        writeln!(out, "{line}")?;
     }
     out.flush()
+}
+
+/// An entry as it is printed; `None` for one without content.
+fn line(entry: &Value) -> Option<String> {
+    let text = |name: &str| plain(entry[name].as_str().unwrap_or_default());
+    let seq = &entry["position"]["seq"];
+    let name = plain(entry["user"]["name"].as_str().unwrap_or_default());
+    let target = &entry["target"]["position"]["seq"];
+    match (entry["type"].as_str()?, entry["change"].as_str()) {
+        ("message", _) => Some(format!("{seq} {name}: {}", text("text"))),
+        ("changed", Some("edit")) => Some(format!("{seq} {name} edits {target}: {}", text("text"))),
+        ("changed", Some("delete")) => Some(format!("{seq} {name} deletes {target}")),
+        ("changed", Some("react")) => {
+            let takes_back = if entry["remove"] == true {
+                "no more "
+            } else {
+                ""
+            };
+            let reaction = text("reaction");
+            Some(format!(
+                "{seq} {name} reacts to {target}: {takes_back}{reaction}"
+            ))
+        }
+        _ => None,
+    }
 }
 
 /// Control characters in a message must not reach the terminal.

@@ -176,6 +176,7 @@ async fn append_unpublished(connection: &mut MultiplexedConnection, id: &str) ->
         },
         text: "unheard".to_owned(),
         reply_to: None,
+        mentions: Vec::new(),
     };
     let moderation = Moderation {
         action: Action::Allow,

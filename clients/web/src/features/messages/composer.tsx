@@ -1,5 +1,7 @@
 import type { KeyboardEvent, RefObject, SyntheticEvent } from "react";
 import { Icon } from "../../theme/icon";
+import { QuoteLine } from "./quote-line";
+import type { Quote } from "./rows";
 import "./messages.css";
 
 interface Props {
@@ -8,6 +10,9 @@ interface Props {
   /** The most bytes of UTF-8 in one message. */
   readonly limit: number;
   readonly text: string;
+  /** What the message will answer. */
+  readonly quote: Quote | null;
+  readonly onUnquote: () => void;
   readonly onText: (text: string) => void;
   readonly onSend: (text: string) => void;
   readonly onTyping: () => void;
@@ -17,7 +22,7 @@ const ENCODER = new TextEncoder();
 /** The part of the limit above which it is shown. */
 const NEAR = 0.8;
 
-export function Composer({ room, input, limit, text, onText, onSend, onTyping }: Props) {
+export function Composer({ room, input, limit, text, quote, onUnquote, onText, onSend, onTyping }: Props) {
   const bytes = ENCODER.encode(text).length;
   const sendable = text.trim() !== "" && bytes <= limit;
 
@@ -29,6 +34,10 @@ export function Composer({ room, input, limit, text, onText, onSend, onTyping }:
   }
 
   function pressed(event: KeyboardEvent): void {
+    if (event.key === "Escape" && quote !== null) {
+      event.stopPropagation();
+      return onUnquote();
+    }
     // While an input method composes a character, Enter belongs to it.
     if (event.key !== "Enter" || event.shiftKey || event.nativeEvent.isComposing) return;
     submit(event);
@@ -36,6 +45,14 @@ export function Composer({ room, input, limit, text, onText, onSend, onTyping }:
 
   return (
     <form className="composer" onSubmit={submit}>
+      {quote !== null && (
+        <div className="answering">
+          <QuoteLine quote={quote} />
+          <button type="button" className="icon-button" aria-label="Do not answer" onClick={onUnquote}>
+            <Icon name="close" />
+          </button>
+        </div>
+      )}
       <div className="composer-box" data-over={bytes > limit}>
         <div className="composer-grow" data-text={text}>
           <textarea

@@ -3,10 +3,12 @@ import { dayOf, now } from "../../lib/clock";
 import type { Command } from "../../protocol/outbox";
 import type { Timeline } from "../../protocol/timeline";
 import { Icon } from "../../theme/icon";
+import type { Actions } from "./actions";
 import { LoadRow } from "./load-row";
 import { MessageRow, PendingRow } from "./message-row";
 import { type Row, rowsOf } from "./rows";
 import { useAnchoredScroll } from "./use-anchored-scroll";
+import "./changes.css";
 import "./messages.css";
 
 interface Props {
@@ -18,6 +20,7 @@ interface Props {
   readonly loading: boolean;
   /** Whether the room has been read up to its end. */
   readonly ready: boolean;
+  readonly actions: Actions;
   readonly onOlder: (before: number) => void;
   readonly onRetry: (id: string) => void;
   readonly onDiscard: (id: string) => void;
@@ -31,6 +34,7 @@ export const MessageList = memo(function MessageList({
   self,
   loading,
   ready,
+  actions,
   onOlder,
   onRetry,
   onDiscard,
@@ -51,20 +55,15 @@ export const MessageList = memo(function MessageList({
       case "gap":
         return <LoadRow before={row.before} busy={loading || !ready} onLoad={onOlder} />;
       case "message": {
-        const { message, opens, lost } = row;
-        return <MessageRow message={message} own={message.user.id === self} opens={opens} lost={lost} />;
+        const { message, changes, asked, quote, opens, lost } = row;
+        return <MessageRow {...{ message, changes, asked, quote, self, opens, lost, actions, onRetry, onDiscard }} />;
       }
+      case "deleted":
+        return <p className="deleted">{row.by === row.author ? "Message deleted" : "Message deleted by a moderator"}</p>;
       case "pending": {
-        const { command, opens } = row;
-        return (
-          <PendingRow
-            command={command}
-            name={command.user ?? self ?? "you"}
-            opens={opens}
-            onRetry={onRetry}
-            onDiscard={onDiscard}
-          />
-        );
+        const { command, quote, opens } = row;
+        const name = command.user ?? self ?? "you";
+        return <PendingRow {...{ command, quote, name, opens, onRetry, onDiscard }} />;
       }
     }
   }

@@ -1,43 +1,132 @@
-import { memo } from "react";
+import { memo, useRef, useState } from "react";
 import { momentOf, timeOf } from "../../lib/clock";
 import { hue } from "../../lib/names";
+import { type Changes, type Reaction, reacted } from "../../protocol/changes";
 import type { MessageFrame } from "../../protocol/frames";
 import type { Command } from "../../protocol/outbox";
 import { Avatar } from "../../theme/avatar";
 import { Icon } from "../../theme/icon";
+import type { Actions } from "./actions";
+import { MessageEditor } from "./message-editor";
 import { MessageText } from "./message-text";
+import { MessageTools } from "./message-tools";
+import { QuoteLine } from "./quote-line";
+import { ReactionBar } from "./reaction-bar";
+import type { Quote } from "./rows";
+import { Stuck } from "./stuck";
 
 interface MessageProps {
   readonly message: MessageFrame;
-  readonly own: boolean;
+  readonly changes: Changes;
+  /** The user's own changes that are on their way: they show as if they had arrived. */
+  readonly asked: readonly Command[];
+  readonly quote: Quote | null;
+  readonly self: string | null;
   readonly opens: boolean;
   readonly lost: boolean;
+  readonly actions: Actions;
+  readonly onRetry: (id: string) => void;
+  readonly onDiscard: (id: string) => void;
 }
 
-export const MessageRow = memo(function MessageRow({ message, own, opens, lost }: MessageProps) {
-  const { user, text, at, moderation, position } = message;
-  const masked = moderation.action === "mask";
+export const MessageRow = memo(function MessageRow(props: MessageProps) {
+  const { message, changes, asked, quote, self, opens, lost, actions, onRetry, onDiscard } = props;
+  const { user, at, position } = message;
+  const own = user.id === self;
+  const moderation = changes.edit?.moderation ?? message.moderation;
+  const onTheWay = asked.filter(({ state }) => state !== "failed" && state !== "uncertain");
+  const edit = onTheWay.findLast((command) => command.type === "edit");
+  const deletion = onTheWay.find((command) => command.type === "delete");
+  const text = edit?.text ?? changes.edit?.text ?? message.text;
+  const masked = moderation.action === "mask" && edit === undefined;
+  const reactions = withAsked(changes.reactions, onTheWay, self);
+  const [editing, setEditing] = useState(false);
+  const editButton = useRef<HTMLButtonElement>(null);
+
+  function close(): void {
+    setEditing(false);
+    editButton.current?.focus();
+  }
+
   return (
-    <article className="message" data-own={own} data-opens={opens} data-lost={lost} data-masked={masked}>
+    <article
+      className="message"
+      data-own={own}
+      data-opens={opens}
+      data-lost={lost}
+      data-masked={masked}
+      data-leaving={deletion !== undefined}
+    >
       <Author name={user.name} own={own} opens={opens} />
       <div className="bubble">
-        {masked && <Icon name="shield" />}
-        <MessageText text={text} />
-        {masked && moderation.label !== undefined && <span className="message-label">{moderation.label}</span>}
+        {quote !== null && <QuoteLine quote={quote} />}
+        {editing ? (
+          <MessageEditor
+            text={text}
+            onSave={(next) => {
+              actions.edit(message, next);
+              close();
+            }}
+            onCancel={close}
+          />
+        ) : (
+          <>
+            {masked && <Icon name="shield" />}
+            <MessageText text={text} />
+            {masked && moderation.label !== undefined && <span className="message-label">{moderation.label}</span>}
+          </>
+        )}
         <span className="message-meta">
           {lost && <span className="message-state">lost by the server</span>}
+          {changes.edit !== null && <span title={momentOf(changes.edit.at)}>edited</span>}
           <time dateTime={new Date(at).toISOString()} title={momentOf(at)}>
             {timeOf(at)}
           </time>
-          {own && !lost && <Tick icon="checks" label={`Delivered as number ${position.seq}`} />}
+          {edit !== undefined && <Tick icon="clock" label="The edit is on its way" />}
+          {deletion !== undefined && <Tick icon="clock" label="The deletion is on its way" />}
+          {own && !lost && onTheWay.length === 0 && <Tick icon="checks" label={`Delivered as number ${position.seq}`} />}
         </span>
       </div>
+      {!lost && (
+        <MessageTools
+          own={own}
+          editButton={editButton}
+          onReact={(reaction) => actions.react(message, reaction, has(reactions, reaction, self))}
+          onReply={() => actions.reply({ ...message, text })}
+          onEdit={() => setEditing(true)}
+          onRemove={() => actions.remove(message)}
+        />
+      )}
+      {reactions.length > 0 && (
+        <ReactionBar
+          reactions={reactions}
+          self={self}
+          onReact={(reaction, remove) => actions.react(message, reaction, remove)}
+        />
+      )}
+      {asked.map((command) => (
+        <Stuck key={command.id} {...{ command, onRetry, onDiscard }} />
+      ))}
     </article>
   );
 });
 
+function withAsked(reactions: readonly Reaction[], asked: readonly Command[], self: string | null): readonly Reaction[] {
+  if (self === null) return reactions;
+  const user = { id: self, name: self };
+  return asked.reduce(
+    (so, command) => (command.type === "react" ? reacted(so, command.reaction, user, command.remove === true) : so),
+    reactions,
+  );
+}
+
+function has(reactions: readonly Reaction[], reaction: string, self: string | null): boolean {
+  return reactions.some((each) => each.reaction === reaction && each.users.some(({ id }) => id === self));
+}
+
 interface PendingProps {
-  readonly command: Command;
+  readonly command: Extract<Command, { type: "send" }>;
+  readonly quote: Quote | null;
   readonly name: string;
   readonly opens: boolean;
   readonly onRetry: (id: string) => void;
@@ -45,34 +134,21 @@ interface PendingProps {
 }
 
 /** A message of the user's own that is not delivered back yet. */
-export const PendingRow = memo(function PendingRow({ command, name, opens, onRetry, onDiscard }: PendingProps) {
-  const { id, text, created_at_ms: at, state } = command;
-  const stuck = state === "failed" || state === "uncertain";
+export const PendingRow = memo(function PendingRow(props: PendingProps) {
+  const { command, quote, name, opens, onRetry, onDiscard } = props;
+  const { text, created_at_ms: at, state } = command;
   return (
     <article className="message" data-own="true" data-opens={opens} data-state={state}>
       <Author name={name} own opens={opens} />
       <div className="bubble">
+        {quote !== null && <QuoteLine quote={quote} />}
         <MessageText text={text} />
         <span className="message-meta">
           <time dateTime={new Date(at).toISOString()}>{timeOf(at)}</time>
           <Progress command={command} />
         </span>
       </div>
-      {stuck && (
-        <div className="message-stuck">
-          <p>
-            {command.state === "failed"
-              ? `Not sent: ${command.message}`
-              : "It is not known whether this was sent: the messages of that time are no longer kept."}
-          </p>
-          <button type="button" className="button" onClick={() => onRetry(id)}>
-            {state === "failed" ? "Try again" : "Send again"}
-          </button>
-          <button type="button" className="button" onClick={() => onDiscard(id)}>
-            Discard
-          </button>
-        </div>
-      )}
+      <Stuck {...{ command, onRetry, onDiscard }} />
     </article>
   );
 });

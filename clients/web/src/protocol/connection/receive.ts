@@ -20,6 +20,7 @@ export function received(turn: Turn, frame: ServerFrame): void {
     case "page":
       return page(turn, frame);
     case "message":
+    case "changed":
     case "skipped":
       return entry(turn, frame);
     case "left":
@@ -30,6 +31,7 @@ export function received(turn: Turn, frame: ServerFrame): void {
       return history(turn, frame);
     case "presence":
     case "typing":
+    case "receipt":
       return turn.room(frame.room) === undefined ? undefined : turn.deliver(frame);
     case "error":
       return refused(turn, frame);
@@ -46,10 +48,12 @@ function isStale({ state }: Turn, frame: ServerFrame): boolean {
     case "joined":
     case "page":
     case "message":
+    case "changed":
     case "skipped":
     case "history":
     case "presence":
     case "typing":
+    case "receipt":
       return state.leaving.has(frame.room);
     default:
       return false;

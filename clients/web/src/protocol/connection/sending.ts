@@ -1,17 +1,18 @@
 import { ORIGIN } from "../cursor";
-import type { AckFrame, ClientFrame } from "../frames";
-import type { Command } from "../outbox";
+import type { AckFrame } from "../frames";
+import { type Command, type Request, requestOf } from "../outbox";
 import { rejoin } from "./rooms";
-import type { Input, State } from "./state";
+import type { State } from "./state";
 import type { Turn } from "./turn";
 
-export function send(turn: Turn, input: Extract<Input, { type: "send" }>): void {
-  const { id, room, text, reply_to } = input;
+/** What the user asks of a room, under an id of its own. */
+export function ask(turn: Turn, request: Request & { readonly room: string; readonly id: string }): void {
+  const { id, room } = request;
+  const { self, user } = turn.state;
   const command: Command = {
+    ...requestOf(request),
     id,
     room,
-    text,
-    ...(reply_to === undefined ? {} : { reply_to }),
     created_at_ms: turn.at,
     tries: 0,
     user: null,
@@ -20,7 +21,7 @@ export function send(turn: Turn, input: Extract<Input, { type: "send" }>): void 
     not_before_ms: 0,
     paced: mustQueue(turn.state, room),
   };
-  turn.update({ outbox: turn.state.outbox.added(command) });
+  turn.update({ outbox: turn.state.outbox.added(command, self?.id ?? user) });
 }
 
 export function retry(turn: Turn, id: string): void {
@@ -52,7 +53,7 @@ export function pump(turn: Turn): void {
     const after = rooms.get(command.room)?.cursor?.position ?? ORIGIN;
     if (command.paced) turn.update({ pacedAt: turn.at + pace(turn.state) });
     turn.update({ outbox: outbox.sent(command.id, connection, self?.id ?? "", after) });
-    turn.transmit(frame(command));
+    turn.transmit({ ...requestOf(command), room: command.room, id: command.id });
   }
 }
 
@@ -80,8 +81,4 @@ function due({ pacedAt }: State, { paced, not_before_ms }: Waiting): number {
 /** Milliseconds between paced commands: half the announced rate leaves room for what is new. */
 function pace({ limits }: State): number {
   return Math.ceil(2_000 / (limits?.messages_per_second ?? 1));
-}
-
-function frame({ room, id, text, reply_to }: Command): ClientFrame {
-  return { type: "send", room, id, text, ...(reply_to === undefined ? {} : { reply_to }) };
 }

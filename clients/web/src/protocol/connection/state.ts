@@ -6,12 +6,11 @@ import type {
   Lost,
   Position,
   Reason,
-  Reference,
   RoomSummary,
   ServerFrame,
   User,
 } from "../frames";
-import type { Command, Outbox } from "../outbox";
+import type { Command, Outbox, Request } from "../outbox";
 
 /** How long the server may take to accept, to welcome, to answer a join or a ping. */
 export const ANSWER_MS = 10_000;
@@ -41,13 +40,7 @@ export type Input =
 
 /** What the user asks for. Ids are chosen by the caller, 26 characters in the manner of ULIDs. */
 export type UserInput =
-  | {
-      readonly type: "send";
-      readonly room: string;
-      readonly id: string;
-      readonly text: string;
-      readonly reply_to?: Reference;
-    }
+  | (Request & { readonly room: string; readonly id: string })
   | { readonly type: "retry"; readonly id: string }
   | { readonly type: "discard"; readonly id: string }
   | { readonly type: "join"; readonly room: string }
@@ -99,6 +92,8 @@ export type ViewEvent =
       readonly members_count: number;
     }
   | { readonly type: "typing"; readonly room: string; readonly user: User }
+  /** How far a user has read: another, or this one on any of his connections. */
+  | { readonly type: "receipt"; readonly room: string; readonly user: User; readonly seq: number }
   | { readonly type: "left"; readonly room: string }
   /** A refusal that belongs to no message; a room named with it is not joined. */
   | { readonly type: "refused"; readonly room?: string; readonly code: string; readonly message: string };

@@ -28,10 +28,41 @@ export type ClientFrame =
     }
   | {
       id: MessageId;
+      /**
+       * At most 16.
+       */
+      mentions?: readonly UserId[] | null;
       reply_to?: Reference | null;
       room: RoomName;
       text: string;
       type: "send";
+    }
+  | {
+      id: MessageId;
+      room: RoomName;
+      target: Reference;
+      text: string;
+      type: "edit";
+    }
+  | {
+      id: MessageId;
+      room: RoomName;
+      target: Reference;
+      type: "delete";
+    }
+  | {
+      id: MessageId;
+      reaction: Reaction;
+      remove?: boolean | null;
+      room: RoomName;
+      target: Reference;
+      type: "react";
+    }
+  | {
+      ref?: string | null;
+      room: RoomName;
+      seq: number;
+      type: "read";
     }
   | {
       ref?: string | null;
@@ -60,7 +91,7 @@ export type Tag = string;
  */
 export type UserId = string;
 /**
- * The sender's own id of a message; (user, message id) is unique in a room.
+ * The sender's own id of a message or change; (user, id) is unique in a room.
  */
 export type MessageId = string;
 /**
@@ -72,6 +103,10 @@ export type Reference =
       user: UserId;
     }
   | Position;
+/**
+ * An emoji or a short token: 1 to 32 bytes without white space or control characters.
+ */
+export type Reaction = string;
 /**
  * A frame from the server. Each variant stands in PROTOCOL.md under its wire name.
  */
@@ -107,6 +142,12 @@ export type ServerFrame =
       type: "typing";
       user: User;
     }
+  | {
+      room: RoomName;
+      seq: number;
+      type: "receipt";
+      user: User;
+    }
   | ({
       type: "error";
     } & ErrorFrame)
@@ -126,6 +167,9 @@ export type EntryFrame =
       type: "message";
     } & MessageFrame)
   | ({
+      type: "changed";
+    } & ChangedFrame)
+  | ({
       type: "skipped";
     } & Skipped);
 /**
@@ -133,6 +177,36 @@ export type EntryFrame =
  */
 export type Timestamp = number;
 export type Action = "allow" | "flag" | "mask" | "block";
+/**
+ * What became of an earlier message: an edit, its deletion or a reaction, each with a position of
+ * its own.
+ */
+export type ChangedFrame = {
+  at: Timestamp;
+  id: MessageId;
+  moderation?: Moderation;
+  position: Position;
+  prev: Tag;
+  room: RoomName;
+  target: Target;
+  user: User;
+} & ChangedFrame1;
+export type ChangedFrame1 =
+  | {
+      change: "edit";
+      text: string;
+    }
+  | {
+      change: "delete";
+    }
+  | {
+      change: "react";
+      reaction: Reaction;
+      /**
+       * Whether it is taken back.
+       */
+      remove?: boolean;
+    };
 /**
  * Why a client's position does not lead to the newest entry without loss.
  */
@@ -156,7 +230,11 @@ export type ErrorCode =
   | "rate_limited"
   | "blocked"
   | "banned"
+  | "stale_target"
+  | "target_missing"
+  | "too_many_changes"
   | "unauthorized"
+  | "forbidden"
   | "bad_upgrade"
   | "bad_origin"
   | "not_found"
@@ -265,6 +343,7 @@ export interface Lost {
 export interface MessageFrame {
   at: Timestamp;
   id: MessageId;
+  mentions?: readonly UserId[];
   moderation: Moderation;
   position: Position;
   prev: Tag;
@@ -283,6 +362,14 @@ export interface Moderation {
    * The digest of the moderation component, `sha256:…`, where the host knows it.
    */
   policy?: string;
+}
+/**
+ * The message that a change is about.
+ */
+export interface Target {
+  id: MessageId;
+  position: Position;
+  user: UserId;
 }
 /**
  * An entry without content: advance over it.
