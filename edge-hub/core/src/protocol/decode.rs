@@ -102,7 +102,7 @@ pub fn reference_of(text: &str, limits: &Limits) -> Option<String> {
 }
 
 /// Whether arrays and objects are nested deeper than `most`, without parsing.
-fn deeper_than(text: &str, most: usize) -> bool {
+pub(crate) fn deeper_than(text: &str, most: usize) -> bool {
     let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
     for byte in text.bytes() {
         match byte {
