@@ -5,6 +5,7 @@ pub mod history;
 pub mod join;
 pub mod leave;
 pub mod send;
+pub mod token;
 pub mod typing;
 
 use crate::event::NoAnswer;
@@ -21,13 +22,14 @@ pub enum Pending {
     Leave(leave::Pending),
     Send(Box<send::Pending>),
     History(history::Pending),
+    Token(Box<token::Pending>),
 }
 
 /// Starts a command. Everything but `hello` needs a session.
 pub fn dispatch(hub: &mut Hub<'_>, now: Timestamp, frame: ClientFrame, reference: Option<String>) {
     match (hub.live().is_some(), frame) {
         (false, ClientFrame::Hello { user, token, rooms }) => {
-            hello::start(hub, user, token, rooms, reference);
+            hello::start(hub, now, user, token, rooms, reference);
         }
         (false, _) => hub.refuse(error(ErrorCode::HelloFirst, reference)),
         (true, ClientFrame::Hello { .. }) => hub.refuse(error(ErrorCode::AlreadyHello, reference)),
@@ -54,6 +56,7 @@ pub fn dispatch(hub: &mut Hub<'_>, now: Timestamp, frame: ClientFrame, reference
             rooms: Vec::new(),
             reference,
         })),
+        (true, ClientFrame::Token { token }) => token::start(hub, now, token, reference),
     }
 }
 
@@ -76,4 +79,9 @@ fn error(code: ErrorCode, reference: Option<String>) -> ErrorFrame {
 /// The error for a command in a room that the connection has not joined.
 fn not_joined(room: RoomName, reference: Option<String>) -> ErrorFrame {
     error(ErrorCode::NotJoined, reference).in_room(room)
+}
+
+/// The error for what the session's access does not cover.
+fn forbidden(room: RoomName, reference: Option<String>) -> ErrorFrame {
+    error(ErrorCode::Forbidden, reference).in_room(room)
 }

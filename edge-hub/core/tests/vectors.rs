@@ -6,5 +6,7 @@ mod vectors {
     mod frames;
     mod hub;
     mod resume;
+    mod signer;
     mod stored;
+    mod tokens;
 }

@@ -53,6 +53,7 @@ const CHECKS: Record<string, (fields: Fields) => boolean> = {
   typing: (f) => isRoom(f) && isUser(f.user),
   error: (f) => typeof f.code === "string" && typeof f.message === "string",
   draining: (f) => typeof f.after_ms === "number",
+  renewed: (f) => typeof f.expires_at === "number",
   pong: (f) => isArrayOf(f.rooms, (room) => isRoom(room) && isPosition(room.position)),
 };
 

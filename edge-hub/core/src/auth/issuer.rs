@@ -257,7 +257,8 @@ pub struct KeysUrl {
 }
 
 impl KeysUrl {
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    /// Reads an `https` URL; an `http` one only if it leads to this machine.
+    pub fn parse(text: &str) -> Option<Self> {
         let (secure, rest) = match text.split_once("://")? {
             ("https", rest) => (true, rest),
             ("http", rest) => (false, rest),

@@ -5,7 +5,7 @@ use super::keys::Keys;
 use super::rooms::{PatternError, RoomRules};
 use super::{Access, Identity, Proof, Role};
 use crate::ids::{User, UserId};
-use crate::protocol::deeper_than;
+use crate::protocol::{ErrorCode, ErrorFrame, ServerFrame, deeper_than};
 use crate::time::Timestamp;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -63,6 +63,16 @@ pub enum TokenError {
     Rooms(#[from] PatternError),
     #[error("the token is not of this connection's user and issuer")]
     AnotherUser,
+}
+
+impl TokenError {
+    /// The error that answers the token's bearer.
+    pub fn frame(&self) -> ErrorFrame {
+        match self {
+            Self::Expired => ServerFrame::error(ErrorCode::TokenExpired),
+            _ => ServerFrame::error(ErrorCode::Unauthorized).because(&self.to_string()),
+        }
+    }
 }
 
 const HEADER: TokenError = TokenError::Form("its header is no object with an `alg`");
@@ -182,7 +192,9 @@ impl Claimed<'_, '_> {
             .transpose()?;
         Ok(Identity {
             user: User {
-                name: shown_name(&name).unwrap_or_else(|| id.to_string()),
+                name: shown_name(&name)
+                    .or_else(|| shown_name(&sub))
+                    .unwrap_or_else(|| id.to_string()),
                 id,
             },
             access: Access {

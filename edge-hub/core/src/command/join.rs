@@ -29,6 +29,10 @@ fn next(hub: &mut Hub<'_>, mut rooms: VecDeque<JoinRoom>, reference: Option<Stri
     while let Some(join) = rooms.pop_front() {
         let most = hub.settings.limits.rooms_per_connection;
         let default = hub.settings.default_rooms.contains(&join.room);
+        if !hub.may_read(&join.room) {
+            hub.refuse(super::forbidden(join.room, reference.clone()));
+            continue;
+        }
         let Some(live) = hub.live() else { return };
         if live.rooms.contains(&join.room) {
             // Here already: only its position is new.

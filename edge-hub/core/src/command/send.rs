@@ -34,9 +34,14 @@ pub fn start(
 ) {
     let limits = &hub.settings.limits;
     let (rate, burst) = (limits.messages_per_second, limits.burst);
+    let may_write = hub.may_write(&room);
     let Some(live) = hub.live() else { return };
     if !live.rooms.contains(&room) {
         hub.refuse(super::not_joined(room, Some(id.to_string())));
+        return;
+    }
+    if !may_write {
+        hub.refuse(super::forbidden(room, Some(id.to_string())));
         return;
     }
     // Before any review: a flood must not cost a component's time.

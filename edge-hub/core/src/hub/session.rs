@@ -1,10 +1,11 @@
+use crate::auth::Access;
 use crate::ids::{RoomName, User};
 use crate::limits::SESSION_BYTES;
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// The first byte of session bytes. A hub reads its own version and the previous one.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// What the hub remembers of a connection. It holds no positions: the host has the cursors.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +22,7 @@ pub enum Session {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Live {
     pub user: User,
+    pub access: Access,
     /// In the order joined.
     pub rooms: Vec<RoomName>,
     pub bucket: Bucket,
@@ -89,6 +91,7 @@ impl Session {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::auth::{Proof, Role, RoomRules};
     use crate::ids::UserId;
 
     #[test]
@@ -98,6 +101,15 @@ mod tests {
             user: User {
                 id: UserId::parse("x".repeat(64)).unwrap(),
                 name: "x".repeat(64),
+            },
+            access: Access {
+                role: Role::Admin,
+                rooms: RoomRules::parse(&format!("{:?}", (0..32).map(name).collect::<Vec<_>>()))
+                    .unwrap(),
+                proof: Some(Proof {
+                    issuer: "x".repeat(256),
+                    expires_at: Timestamp::from_millis(u64::MAX),
+                }),
             },
             rooms: (0..64)
                 .map(|index| RoomName::parse(name(index)).unwrap())

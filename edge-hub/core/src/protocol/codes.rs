@@ -49,6 +49,10 @@ pub enum ErrorCode {
     Banned,
     /// A valid token is needed.
     Unauthorized,
+    /// The token has expired; get a new one.
+    TokenExpired,
+    /// This is not allowed in this room.
+    Forbidden,
     /// The request is not a WebSocket handshake of this protocol.
     BadUpgrade,
     /// Pages of this origin may not connect.
@@ -81,6 +85,8 @@ impl ErrorCode {
         Self::Blocked,
         Self::Banned,
         Self::Unauthorized,
+        Self::TokenExpired,
+        Self::Forbidden,
         Self::BadUpgrade,
         Self::BadOrigin,
         Self::NotFound,
@@ -108,6 +114,8 @@ impl ErrorCode {
             Self::Blocked => "blocked",
             Self::Banned => "banned",
             Self::Unauthorized => "unauthorized",
+            Self::TokenExpired => "token_expired",
+            Self::Forbidden => "forbidden",
             Self::BadUpgrade => "bad_upgrade",
             Self::BadOrigin => "bad_origin",
             Self::NotFound => "not_found",
@@ -135,6 +143,8 @@ impl ErrorCode {
             Self::Blocked => "moderation refused the message",
             Self::Banned => "the user may not write to this room",
             Self::Unauthorized => "a valid token is needed",
+            Self::TokenExpired => "the token has expired; get a new one",
+            Self::Forbidden => "this is not allowed in this room",
             Self::BadUpgrade => "the request is not a WebSocket handshake of this protocol",
             Self::BadOrigin => "pages of this origin may not connect",
             Self::NotFound => "there is no such thing",
@@ -162,6 +172,8 @@ impl ErrorCode {
             Self::Blocked => Retry::Never,
             Self::Banned => Retry::Never,
             Self::Unauthorized => Retry::Never,
+            Self::TokenExpired => Retry::Never,
+            Self::Forbidden => Retry::Never,
             Self::BadUpgrade => Retry::Never,
             Self::BadOrigin => Retry::Never,
             Self::NotFound => Retry::Never,
@@ -191,6 +203,8 @@ pub enum CloseCode {
     BadHello,
     /// Too many frames were refused in a row.
     TooManyErrors,
+    /// The token has expired; connect again with a new one.
+    TokenExpired,
     /// The client read too slowly and its queue was full; resume.
     SlowConsumer,
     /// The edge is going away; resume, elsewhere if possible.
@@ -215,6 +229,7 @@ impl CloseCode {
         Self::Unauthorized,
         Self::BadHello,
         Self::TooManyErrors,
+        Self::TokenExpired,
         Self::SlowConsumer,
         Self::Draining,
         Self::Internal,
@@ -234,6 +249,7 @@ impl CloseCode {
             Self::Unauthorized => 4002,
             Self::BadHello => 4003,
             Self::TooManyErrors => 4004,
+            Self::TokenExpired => 4005,
             Self::SlowConsumer => 4501,
             Self::Draining => 4502,
             Self::Internal => 4503,
@@ -253,6 +269,7 @@ impl CloseCode {
             Self::Unauthorized => "the token is missing or not valid",
             Self::BadHello => "the hello frame was refused",
             Self::TooManyErrors => "too many frames were refused in a row",
+            Self::TokenExpired => "the token has expired; connect again with a new one",
             Self::SlowConsumer => "the client read too slowly and its queue was full; resume",
             Self::Draining => "the edge is going away; resume, elsewhere if possible",
             Self::Internal => "the edge could not go on with this connection; resume",
@@ -272,6 +289,7 @@ impl CloseCode {
             Self::Unauthorized => Retry::Never,
             Self::BadHello => Retry::Never,
             Self::TooManyErrors => Retry::Never,
+            Self::TokenExpired => Retry::Never,
             Self::SlowConsumer => Retry::Now,
             Self::Draining => Retry::Backoff,
             Self::Internal => Retry::Backoff,

@@ -35,6 +35,9 @@ pub enum ClientFrame {
         limit: Option<usize>,
     },
     Ping,
+    Token {
+        token: String,
+    },
 }
 
 /// A room to join, and where the client stands in it.
@@ -61,11 +64,9 @@ impl Refusal {
     }
 
     fn because(code: ErrorCode, reason: &str) -> Self {
-        let mut error = ServerFrame::error(code);
         // The reason may quote the frame.
         let reason: String = reason.chars().take(200).collect();
-        error.message = format!("{}: {reason}", code.sentence());
-        Self(Box::new(error))
+        Self(Box::new(ServerFrame::error(code).because(&reason)))
     }
 }
 
@@ -128,11 +129,18 @@ impl Fields {
     fn frame(&self, limits: &Limits) -> Result<ClientFrame, Refusal> {
         let kind = self.text("type")?;
         Ok(match kind {
-            "hello" => ClientFrame::Hello {
-                user: self.user()?,
-                token: self.optional_text("token")?.map(str::to_owned),
-                rooms: self.rooms(limits)?,
-            },
+            "hello" => {
+                let token = self.optional_text("token")?.map(str::to_owned);
+                ClientFrame::Hello {
+                    user: match token {
+                        // The token says who speaks.
+                        Some(_) => None,
+                        None => self.user()?,
+                    },
+                    token,
+                    rooms: self.rooms(limits)?,
+                }
+            }
             "join" => ClientFrame::Join(self.join()?),
             "leave" => ClientFrame::Leave { room: self.room()? },
             "send" => {
@@ -177,6 +185,9 @@ impl Fields {
                 }
             }
             "ping" => ClientFrame::Ping,
+            "token" => ClientFrame::Token {
+                token: self.text("token")?.to_owned(),
+            },
             _ => {
                 return Err(Refusal::because(
                     ErrorCode::UnknownType,

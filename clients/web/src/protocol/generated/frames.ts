@@ -49,6 +49,11 @@ export type ClientFrame =
   | {
       ref?: string | null;
       type: "ping";
+    }
+  | {
+      ref?: string | null;
+      token: string;
+      type: "token";
     };
 /**
  * A room, without the `#` that people see: `[a-z0-9][a-z0-9_-]{0,63}`.
@@ -117,7 +122,18 @@ export type ServerFrame =
   | ({
       type: "pong";
     } & Pong)
+  | ({
+      type: "renewed";
+    } & Renewed)
   | EntryFrame;
+/**
+ * Milliseconds since the Unix epoch.
+ */
+export type Timestamp = number;
+/**
+ * What somebody may do to the messages of others. Each role may all that those before it may.
+ */
+export type Role = "member" | "moderator" | "admin";
 /**
  * What shows one entry of a room's log, live or within a page.
  */
@@ -128,10 +144,6 @@ export type EntryFrame =
   | ({
       type: "skipped";
     } & Skipped);
-/**
- * Milliseconds since the Unix epoch.
- */
-export type Timestamp = number;
 export type Action = "allow" | "flag" | "mask" | "block";
 /**
  * Why a client's position does not lead to the newest entry without loss.
@@ -157,6 +169,8 @@ export type ErrorCode =
   | "blocked"
   | "banned"
   | "unauthorized"
+  | "token_expired"
+  | "forbidden"
   | "bad_upgrade"
   | "bad_origin"
   | "not_found"
@@ -191,7 +205,9 @@ export interface Position {
 }
 export interface Welcome {
   edge: string;
+  expires_at?: Timestamp;
   limits: AnnouncedLimits;
+  role?: Role;
   /**
    * At most 50, the default rooms first.
    */
@@ -345,4 +361,11 @@ export interface Pong {
 export interface RoomPosition {
   position: Position;
   room: RoomName;
+}
+/**
+ * The answer to `token`: the connection goes on with the new one.
+ */
+export interface Renewed {
+  expires_at: Timestamp;
+  ref?: string;
 }
