@@ -4,6 +4,7 @@ mod redis {
     mod append;
     mod counters;
     mod damage;
+    mod issuer_keys;
     mod presence;
     mod read;
     mod refusals;
