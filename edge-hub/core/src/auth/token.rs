@@ -21,6 +21,8 @@ use std::time::Duration;
 pub const TOKEN_BYTES: usize = 8 << 10;
 /// By how much the clock of an issuer may differ from ours.
 pub const LEEWAY: Duration = Duration::from_secs(30);
+/// The last moment that a `Date` of JavaScript can be.
+const LATEST_MILLIS: f64 = 8.64e15;
 /// Nested arrays and objects in header or claims.
 const DEPTH: usize = 16;
 /// Names in header or claims.
@@ -320,8 +322,9 @@ impl<'c> Claims<'c> {
     /// Seconds since the Unix epoch, which may have a fraction (RFC 7519, section 2).
     fn time(&self, name: &str) -> Result<Option<Timestamp>, TokenError> {
         let seconds = self.optional::<f64>(name)?;
-        // Saturates: before the epoch is the epoch.
-        Ok(seconds.map(|seconds| Timestamp::from_millis((seconds * 1000.0) as u64)))
+        // What is before the epoch becomes the epoch.
+        let millis = |seconds: f64| (seconds * 1000.0).min(LATEST_MILLIS) as u64;
+        Ok(seconds.map(|seconds| Timestamp::from_millis(millis(seconds))))
     }
 }
 

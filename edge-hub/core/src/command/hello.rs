@@ -23,6 +23,7 @@ const UNCONFIGURED: &str = "neither issuers of tokens (the variable `identity`) 
 pub struct Pending {
     user: User,
     rooms: Vec<JoinRoom>,
+    reference: Option<String>,
 }
 
 pub fn start(
@@ -56,7 +57,7 @@ pub fn start(
         id,
     };
     let access = Access::default();
-    admit(hub, now, Identity { user, access }, rooms);
+    admit(hub, now, Identity { user, access }, rooms, reference);
 }
 
 /// Lets somebody in whose identity is settled.
@@ -65,6 +66,7 @@ pub fn admit(
     now: Timestamp,
     Identity { user, access }: Identity,
     rooms: Option<Vec<JoinRoom>>,
+    reference: Option<String>,
 ) {
     hub.session = Session::Live(Live {
         user: user.clone(),
@@ -84,7 +86,11 @@ pub fn admit(
     });
     hub.emit(Effect::Identify(user.clone()));
     hub.await_expiry(now);
-    hub.pending = Some(Command::Hello(Pending { user, rooms }));
+    hub.pending = Some(Command::Hello(Pending {
+        user,
+        rooms,
+        reference,
+    }));
     hub.emit(Effect::ListRooms);
 }
 
@@ -133,5 +139,5 @@ pub fn rooms_listed(hub: &mut Hub<'_>, rooms: Result<Vec<RoomCount>, NoAnswer>) 
         expires_at,
     };
     hub.send(ServerFrame::Welcome(Box::new(welcome)));
-    super::join::all(hub, pending.rooms, None);
+    super::join::all(hub, pending.rooms, pending.reference);
 }

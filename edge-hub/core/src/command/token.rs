@@ -26,6 +26,14 @@ pub enum Purpose {
 }
 
 pub fn start(hub: &mut Hub<'_>, now: Timestamp, token: String, reference: Option<String>) {
+    let limits = &hub.settings.limits;
+    let (rate, burst) = (limits.messages_per_second, limits.burst);
+    let Some(live) = hub.live() else { return };
+    // A signature costs more to verify than most messages to judge.
+    if let Err(wait) = live.bucket.take(now, rate, burst) {
+        let error = super::error(ErrorCode::RateLimited, reference).retry_after(wait);
+        return hub.send(ServerFrame::Error(Box::new(error)));
+    }
     prove(hub, now, token, Purpose::Renewal, reference);
 }
 
@@ -75,7 +83,9 @@ fn proceed(hub: &mut Hub<'_>, now: Timestamp, pending: Pending, step: Step) {
             hub.emit(Effect::LoadKeys { url, refresh });
         }
         Step::Proved(identity) => match pending.purpose {
-            Purpose::Hello { rooms } => hello::admit(hub, now, *identity, rooms),
+            Purpose::Hello { rooms } => {
+                hello::admit(hub, now, *identity, rooms, pending.reference);
+            }
             Purpose::Renewal => renew(hub, now, *identity, pending.reference),
         },
         Step::Refused(error) => refuse(hub, pending, &error),
