@@ -184,9 +184,11 @@ impl Claimed<'_, '_> {
         let sub: String = claims.needed("sub")?;
         let id = user_id(&issuer.user_prefix, &sub).ok_or_else(|| claim("sub"))?;
         let names = &issuer.claims;
-        let name = claims.optional::<String>(&names.name)?.unwrap_or_default();
+        // Some issuers write `null` for what they do not know. For rooms it would open too much.
+        let name = claims.optional::<Option<String>>(&names.name)?.flatten();
         let role = claims
-            .optional::<OneOrMany>(&names.role)?
+            .optional::<Option<OneOrMany>>(&names.role)?
+            .flatten()
             .map(|roles| roles.role());
         let rooms = claims
             .raw(&names.rooms)
@@ -194,7 +196,8 @@ impl Claimed<'_, '_> {
             .transpose()?;
         Ok(Identity {
             user: User {
-                name: shown_name(&name)
+                name: name
+                    .and_then(|name| shown_name(&name))
                     .or_else(|| shown_name(&sub))
                     .unwrap_or_else(|| id.to_string()),
                 id,
@@ -240,7 +243,7 @@ fn user_id(prefix: &str, sub: &str) -> Option<UserId> {
 fn shown_name(name: &str) -> Option<String> {
     let is_stray = |letter: char| {
         let turns = matches!(letter, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-        turns || matches!(letter, '\u{2028}' | '\u{2029}' | '\u{feff}')
+        turns || letter == '\u{feff}'
     };
     let mut shown = String::new();
     for word in name.split(|letter: char| letter.is_whitespace() || letter.is_control()) {
