@@ -7,6 +7,7 @@ pub mod join;
 pub mod leave;
 pub mod read;
 pub mod send;
+pub mod token;
 pub mod typing;
 
 mod review;
@@ -29,13 +30,14 @@ pub enum Pending {
     Change(Box<change::Pending>),
     Read(read::Pending),
     History(history::Pending),
+    Token(Box<token::Pending>),
 }
 
 /// Starts a command. Everything but `hello` needs a session.
 pub fn dispatch(hub: &mut Hub<'_>, now: Timestamp, frame: ClientFrame, reference: Option<String>) {
     match (hub.live().is_some(), frame) {
         (false, ClientFrame::Hello { user, token, rooms }) => {
-            hello::start(hub, user, token, rooms, reference);
+            hello::start(hub, now, user, token, rooms, reference);
         }
         (false, _) => hub.refuse(error(ErrorCode::HelloFirst, reference)),
         (true, ClientFrame::Hello { .. }) => hub.refuse(error(ErrorCode::AlreadyHello, reference)),
@@ -71,17 +73,23 @@ pub fn dispatch(hub: &mut Hub<'_>, now: Timestamp, frame: ClientFrame, reference
             rooms: Vec::new(),
             reference,
         })),
+        (true, ClientFrame::Token { token }) => token::start(hub, now, token, reference),
     }
 }
 
-/// The user whose command may go on: he is in the room, and keeps the rate. Before any review: a
+/// The user whose command may go on: he is in the room, may write there, and keeps the rate. Before any review: a
 /// flood must not cost a component's time.
 fn admitted(hub: &mut Hub<'_>, now: Timestamp, room: &RoomName, id: &MessageId) -> Option<User> {
     let limits = &hub.settings.limits;
     let (rate, burst) = (limits.messages_per_second, limits.burst);
+    let may_write = hub.may_write(room);
     let live = hub.live()?;
     if !live.rooms.contains(room) {
         hub.refuse(not_joined(room.clone(), Some(id.to_string())));
+        return None;
+    }
+    if !may_write {
+        hub.refuse(forbidden(room.clone(), Some(id.to_string())));
         return None;
     }
     if let Err(wait) = live.bucket.take(now, rate, burst) {
@@ -187,4 +195,9 @@ fn answer(code: ErrorCode, room: &RoomName, id: &MessageId) -> ErrorFrame {
 /// The error for a command in a room that the connection has not joined.
 fn not_joined(room: RoomName, reference: Option<String>) -> ErrorFrame {
     error(ErrorCode::NotJoined, reference).in_room(room)
+}
+
+/// The error for what the session's access does not cover.
+fn forbidden(room: RoomName, reference: Option<String>) -> ErrorFrame {
+    error(ErrorCode::Forbidden, reference).in_room(room)
 }

@@ -7,6 +7,7 @@
 //!   so the client will send the frame again.
 //! - Reordering: `Send(welcome)` before `Subscribe` is a promise to the client.
 
+use crate::auth::KeysUrl;
 use crate::ids::{MessageId, Position, RoomName, Seq, User, UserId};
 use crate::log::{Draft, Reference};
 use crate::protocol::{CloseCode, ServerFrame};
@@ -70,6 +71,8 @@ pub enum Effect {
         user: User,
         present: bool,
     },
+    /// Load an issuer's keys: by [`Cached`](crate::auth::Cached), which says when to ask it.
+    LoadKeys { url: KeysUrl, refresh: bool },
 }
 
 /// A text before anyone sees it: of a message, an edit or a reaction.

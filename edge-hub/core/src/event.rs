@@ -1,5 +1,6 @@
 //! Everything that can happen to a connection.
 
+use crate::auth::KeySet;
 use crate::log::Action;
 use crate::store::{Appended, Marked, RoomCount, Stretch, Update};
 
@@ -32,6 +33,8 @@ pub enum Event {
     RoomOpened(Result<bool, NoAnswer>),
     /// Answers `Presence`: the members of the room now.
     PresenceChanged(Result<u64, NoAnswer>),
+    /// Answers `LoadKeys`.
+    KeysLoaded(Result<KeySet, NoAnswer>),
 }
 
 /// Redis or a component did not answer, so the outcome is unknown; doing the same again is safe.

@@ -4,15 +4,20 @@ pub(crate) mod session;
 
 pub use session::SessionError;
 
+use crate::auth::{Access, Issuers, PrivateRooms, Role};
 use crate::command::{self, Pending};
 use crate::effect::Effect;
 use crate::event::Event;
 use crate::ids::{RoomName, User};
 use crate::limits::Limits;
 use crate::log::Salt;
-use crate::protocol::{CloseCode, ErrorFrame, ServerFrame, decode};
+use crate::protocol::{ClientFrame, CloseCode, ErrorCode, ErrorFrame, ServerFrame, decode};
 use crate::time::Timestamp;
 use session::{Bucket, Live, Session};
+use std::time::Duration;
+
+/// The longest that a host is asked to wait: not every timer can run for months.
+const LONGEST_WAIT: Duration = Duration::from_secs(24 * 3600);
 
 /// What a deployment sets.
 #[derive(Clone, Debug)]
@@ -20,6 +25,10 @@ pub struct Settings {
     pub limits: Limits,
     /// Always listed; the first is joined by a `hello` without rooms.
     pub default_rooms: Vec<RoomName>,
+    /// Open only to those whose token names them.
+    pub private_rooms: PrivateRooms,
+    /// Whose tokens count.
+    pub issuers: Issuers,
 }
 
 impl Default for Settings {
@@ -28,6 +37,8 @@ impl Default for Settings {
         Self {
             limits: Limits::default(),
             default_rooms: vec![room("general"), room("tech"), room("random")],
+            private_rooms: PrivateRooms::default(),
+            issuers: Issuers::default(),
         }
     }
 }
@@ -91,16 +102,19 @@ impl<'s> Hub<'s> {
         })
     }
 
-    /// The hub of one request over HTTP: `user` is known and speaks in `room`, nothing is kept.
+    /// The hub of one request over HTTP: `user` is known and speaks in `room` as far as `access`
+    /// goes, nothing is kept.
     pub fn speaking(
         settings: &'s Settings,
         connection: Connection,
         user: User,
+        access: Access,
         room: RoomName,
         seed: Salt,
     ) -> Self {
         let session = Session::Live(Live {
             user,
+            access,
             rooms: vec![room],
             bucket: Bucket::default(),
             typed_at: Timestamp::default(),
@@ -145,6 +159,7 @@ impl<'s> Hub<'s> {
             Event::RoomsListed(rooms) => command::hello::rooms_listed(self, rooms),
             Event::RoomOpened(opened) => command::join::room_opened(self, opened),
             Event::PresenceChanged(members) => command::presence_changed(self, members),
+            Event::KeysLoaded(keys) => command::token::keys_loaded(self, now, keys),
         }
     }
 
@@ -154,17 +169,67 @@ impl<'s> Hub<'s> {
             return;
         }
         match decode(text, &self.settings.limits) {
+            // A wake-up may be late, and not every host has timers.
+            Ok((frame, reference))
+                if self.has_expired(now) && !matches!(frame, ClientFrame::Token { .. }) =>
+            {
+                self.expire(reference);
+            }
             Ok((frame, reference)) => command::dispatch(self, now, frame, reference),
             Err(refusal) => self.refuse(*refusal.0),
         }
     }
 
     fn wake_up(&mut self, now: Timestamp) {
-        if let Session::Opened { at } = self.session
-            && now.since(at) >= self.settings.limits.hello
-        {
-            self.close(CloseCode::HelloTimeout);
+        match &self.session {
+            Session::Opened { at } if now.since(*at) >= self.settings.limits.hello => {
+                self.close(CloseCode::HelloTimeout);
+            }
+            Session::Live(_) if self.has_expired(now) => self.expire(None),
+            Session::Live(_) => self.await_expiry(now),
+            Session::Opened { .. } | Session::Closing => {}
         }
+    }
+
+    /// What the session may do to the messages of others.
+    pub fn role(&self) -> Role {
+        self.access().map(|access| access.role).unwrap_or_default()
+    }
+
+    pub(crate) fn may_read(&self, room: &RoomName) -> bool {
+        let private = &self.settings.private_rooms;
+        self.access()
+            .is_some_and(|access| access.may_read(room, private))
+    }
+
+    pub(crate) fn may_write(&self, room: &RoomName) -> bool {
+        let private = &self.settings.private_rooms;
+        self.access()
+            .is_some_and(|access| access.may_write(room, private))
+    }
+
+    pub(crate) fn access(&self) -> Option<&Access> {
+        match &self.session {
+            Session::Live(live) => Some(&live.access),
+            Session::Opened { .. } | Session::Closing => None,
+        }
+    }
+
+    fn has_expired(&self, now: Timestamp) -> bool {
+        self.access().is_some_and(|access| access.has_expired(now))
+    }
+
+    /// Asks to be woken when the session's token expires, if it has one.
+    pub(crate) fn await_expiry(&mut self, now: Timestamp) {
+        if let Some(at) = self.access().and_then(Access::expires_at) {
+            self.emit(Effect::WakeAt(at.min(now.after(LONGEST_WAIT))));
+        }
+    }
+
+    fn expire(&mut self, reference: Option<String>) {
+        let error = ServerFrame::error(ErrorCode::TokenExpired).answering(reference);
+        self.send(ServerFrame::Error(Box::new(error)));
+        self.close(CloseCode::TokenExpired);
     }
 
     pub(crate) fn emit(&mut self, effect: Effect) {

@@ -31,6 +31,7 @@
 //! assert!(hub.session().len() < 16);
 //! ```
 
+pub mod auth;
 pub mod delivery;
 pub mod effect;
 pub mod event;

@@ -6,8 +6,10 @@ mod decode;
 pub mod schema;
 
 pub use codes::{CloseCode, ErrorCode};
+pub(crate) use decode::deeper_than;
 pub use decode::{ClientFrame, HistoryRange, JoinRoom, Refusal, decode, reference_of};
 
+use crate::auth::Role;
 use crate::delivery::Lost;
 use crate::ids::{MessageId, Position, RoomName, Seq, Tag, User, UserId};
 use crate::limits::Limits;
@@ -53,6 +55,7 @@ pub enum ServerFrame {
         after_ms: u64,
     },
     Pong(Pong),
+    Renewed(Renewed),
     #[serde(untagged)]
     Entry(EntryFrame),
 }
@@ -93,6 +96,15 @@ impl ServerFrame {
     }
 }
 
+/// The answer to `token`: the connection goes on with the new one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Renewed {
+    pub expires_at: Timestamp,
+    #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+}
+
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Welcome {
@@ -102,6 +114,12 @@ pub struct Welcome {
     pub limits: AnnouncedLimits,
     /// At most 50, the default rooms first.
     pub rooms: Vec<RoomSummary>,
+    /// Not there for a member.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role: Option<Role>,
+    /// When the connection is closed unless a new token comes before. Not there without a token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
 }
 
 /// The limits that a client can act on.
@@ -262,6 +280,12 @@ pub struct ErrorFrame {
 impl ErrorFrame {
     pub fn retry_after(mut self, span: Duration) -> Self {
         self.retry_after_ms = Some(millis(span));
+        self
+    }
+
+    /// With what the sentence of the code does not tell.
+    pub fn because(mut self, reason: &str) -> Self {
+        self.message = format!("{}: {reason}", self.code.sentence());
         self
     }
 

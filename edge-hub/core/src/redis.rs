@@ -1,6 +1,8 @@
 //! The Redis contract without a socket: keys, calls and replies. `docs/redis.md` shows each key to
 //! operators. Whoever has a connection sends a [`Call`] and hands the reply back as [`Value`]s.
 
+pub mod issuer_keys;
+
 use crate::ids::{NameError, Position, RoomName, Seq, Tag, User, UserId};
 use crate::limits::{JOINED_MEMBERS, Limits, READERS};
 use crate::log::{Action, Draft, Entry, EntryError, Reference};

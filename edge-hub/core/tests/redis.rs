@@ -7,6 +7,7 @@ mod redis {
     mod damage;
     mod deletion;
     mod doc;
+    mod issuer_keys;
     mod mark;
     mod presence;
     mod read;

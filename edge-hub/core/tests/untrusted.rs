@@ -1,6 +1,11 @@
 //! Whatever comes from outside is read or refused: nothing panics, and nothing beyond the limits
 //! is taken.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use clustertalk_core::auth::{
+    Cached, Issuers, KeySet, PrivateRooms, PublishKeys, RoomRules, Step, Verification,
+};
 use clustertalk_core::delivery::Publication;
 use clustertalk_core::hub::{Connection, Hub, Settings};
 use clustertalk_core::ids::{MAX_SEQ, Position};
@@ -8,11 +13,14 @@ use clustertalk_core::limits::{Limits, MENTIONS};
 use clustertalk_core::log::{Change, Entry};
 use clustertalk_core::protocol::{ClientFrame, HistoryRange, decode, reference_of};
 use clustertalk_core::redis::{Value, appended, marked, members, opened, rooms, stretch};
+use clustertalk_core::time::Timestamp;
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use proptest::collection::{hash_map, vec};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 use serde_json::json;
+use sha2::Sha256;
 
 /// JSON of any form, with the words of the protocol among its keys and strings.
 fn any_json() -> impl Strategy<Value = serde_json::Value> {
@@ -153,7 +161,57 @@ fn check(text: &str) {
             assert!(limit.is_none_or(|limit| limit as u64 <= MAX_SEQ));
         }
         ClientFrame::Leave { .. } | ClientFrame::Typing { .. } | ClientFrame::Ping => {}
+        ClientFrame::Token { token } => assert!(token.len() <= limits.frame_bytes),
     }
+}
+
+/// For tests only.
+const SECRET: &str = "made for tests only, never for a deployment";
+
+fn issuers() -> Issuers {
+    let identity = json!([{"issuer": "me", "audience": "chat", "algorithm": "HS256"}]);
+    let secrets = json!({ "me": SECRET });
+    Issuers::parse(&identity.to_string(), &secrets.to_string()).expect("a good issuer")
+}
+
+/// Proves a token, and holds what it proves to the limits.
+fn prove(token: String) -> bool {
+    let now = Timestamp::from_millis(1_000_000);
+    match Verification::new(token).begin(now, &issuers()) {
+        Step::Proved(identity) => {
+            assert!(!identity.user.name.is_empty() && identity.user.name.len() <= 64);
+            assert!(!identity.user.name.contains(char::is_control));
+            assert!(identity.access.expires_at().is_some_and(|at| at > now));
+            true
+        }
+        Step::Refused(_) => false,
+        Step::LoadKeys { .. } => panic!("the key is here"),
+    }
+}
+
+/// A token that is signed well, whatever it says.
+fn signed(header: &str, claims: &str) -> String {
+    let encode = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
+    let signed = format!(
+        "{}.{}",
+        encode(header.as_bytes()),
+        encode(claims.as_bytes())
+    );
+    let mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).expect("any length");
+    let signature = mac.chain_update(&signed).finalize().into_bytes();
+    format!("{signed}.{}", encode(&signature))
+}
+
+/// Claims of which some are right and others anything.
+fn any_claims() -> impl Strategy<Value = serde_json::Value> {
+    const NAMES: [&str; 8] = ["iss", "aud", "exp", "nbf", "sub", "name", "role", "rooms"];
+    hash_map(prop::sample::select(&NAMES[..]), any_json(), 0..4).prop_map(|changed| {
+        let mut claims = json!({"iss": "me", "aud": "chat", "exp": 2000, "sub": "ada"});
+        for (name, value) in changed {
+            claims[name] = value;
+        }
+        claims
+    })
 }
 
 fn any_reply() -> impl Strategy<Value = Vec<Value>> {
@@ -193,6 +251,21 @@ fn some_of_the_frames_that_are_tried_are_taken() {
     assert!(taken.count() > 10);
 }
 
+/// As with the frames.
+#[test]
+fn some_of_the_tokens_that_are_tried_are_proved() {
+    let mut runner = TestRunner::deterministic();
+    let proved = (0..500)
+        .map(|_| {
+            any_claims()
+                .new_tree(&mut runner)
+                .expect("claims")
+                .current()
+        })
+        .filter(|claims| prove(signed(r#"{"alg":"HS256"}"#, &claims.to_string())));
+    assert!(proved.count() > 10);
+}
+
 proptest! {
     #[test]
     fn any_text_is_a_frame_or_refused(text in ".{0,200}") {
@@ -214,7 +287,7 @@ proptest! {
         let settings = Settings::default();
         let connection = Connection { id: "c".into(), edge: "e".into(), anonymous: true, token: None };
         // The version, and the number of the state that has most to read.
-        let bytes = if live { [vec![1, 1], bytes].concat() } else { bytes };
+        let bytes = if live { [vec![2, 1], bytes].concat() } else { bytes };
         if let Ok(hub) = Hub::restore(&settings, connection, &bytes, [0; 16]) {
             prop_assert!(hub.session().len() <= clustertalk_core::limits::SESSION_BYTES);
         }
@@ -240,6 +313,38 @@ proptest! {
         }
         let _ = Publication::parse(json!({"e": stored}).to_string().as_bytes());
         let _ = Publication::parse(json!({"x": stored}).to_string().as_bytes());
+    }
+
+    #[test]
+    fn any_text_is_a_token_or_refused(text in ".{0,200}", parts in vec("[A-Za-z0-9_=-]{0,40}", 0..5)) {
+        prop_assert!(!prove(text));
+        prop_assert!(!prove(parts.join(".")));
+    }
+
+    #[test]
+    fn any_json_is_a_token_or_refused(header in any_json(), claims in any_claims()) {
+        prove(signed(&header.to_string(), &claims.to_string()));
+        prove(signed(r#"{"alg":"HS256"}"#, &claims.to_string()));
+    }
+
+    #[test]
+    fn a_signature_fits_what_was_signed_only(at in any::<prop::sample::Index>(), letter in "[A-Za-z0-9_.-]") {
+        let good = signed(r#"{"alg":"HS256"}"#, r#"{"iss":"me","aud":"chat","exp":2000,"sub":"ada"}"#);
+        prop_assert!(prove(good.clone()));
+        let mut changed = good.clone();
+        let at = at.index(good.len());
+        changed.replace_range(at..=at, &letter);
+        prop_assert_eq!(prove(changed.clone()), changed == good);
+    }
+
+    #[test]
+    fn any_text_is_configuration_or_refused(text in ".{0,100}", json in any_json()) {
+        for text in [text, json.to_string()] {
+            let _ = (Issuers::parse(&text, ""), Issuers::parse("", &text), PublishKeys::parse(&text));
+            let _ = (PrivateRooms::parse(&text), RoomRules::parse(&text));
+            let _ = (KeySet::parse(&text), Cached::parse(&text));
+            prop_assert_eq!(PublishKeys::default().access(&text), None);
+        }
     }
 
     #[test]

@@ -7,5 +7,7 @@ mod vectors {
     mod hub;
     mod resume;
     mod room;
+    mod signer;
     mod stored;
+    mod tokens;
 }

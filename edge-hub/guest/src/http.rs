@@ -2,6 +2,7 @@
 //! WebSockets.
 
 mod answer;
+mod caller;
 mod events;
 mod messages;
 mod stats;
@@ -9,6 +10,7 @@ mod stats;
 use crate::perform::Performer;
 use crate::settings::{self, Settings};
 use answer::{Answer, Problem};
+use caller::Caller;
 use clustertalk_core::ids::RoomName;
 use clustertalk_core::protocol::{AnnouncedLimits, ErrorCode, RoomSummary, SUBPROTOCOL};
 use clustertalk_core::statistics::Scope;
@@ -26,7 +28,7 @@ async fn http(request: IncomingRequest, out: ResponseOutparam) {
         Ok(settings) => settings,
         Err(error) => {
             eprintln!("{error}");
-            return answer::problem(Problem::new(ErrorCode::Internal))
+            return answer::problem(Problem::because(ErrorCode::Internal, &error))
                 .send(out)
                 .await;
         }
@@ -36,9 +38,15 @@ async fn http(request: IncomingRequest, out: ResponseOutparam) {
     let performer = Performer::new(&settings, "http", "http");
     match route(&request, path) {
         Ok(Route::Events(room)) => {
-            let after = events::position(&request, query);
-            match after {
-                Ok(after) => events::stream(&performer, &settings, &room, after, out).await,
+            let asked = Caller::of(&request, &settings, &performer, now()).and_then(|caller| {
+                caller.reading(&settings, &room)?;
+                Ok((events::position(&request, query)?, caller))
+            });
+            match asked {
+                Ok((after, caller)) => {
+                    let until = caller.access().expires_at();
+                    events::stream(&performer, &settings, &room, after, until, out).await;
+                }
                 Err(problem) => answer::problem(problem).send(out).await,
             }
         }
@@ -95,6 +103,7 @@ async fn respond(
     performer: &Performer<'_>,
     settings: &Settings,
 ) -> Result<Answer, Problem> {
+    let caller = || Caller::of(&request, settings, performer, now());
     match route {
         Route::Health => Ok(Answer::json(200, &json!({ "status": "ok" }))),
         Route::Ready => {
@@ -102,11 +111,22 @@ async fn respond(
             Ok(Answer::json(200, &json!({ "status": "ready" })))
         }
         Route::Config => Ok(config(&request, settings)),
-        Route::Rooms => rooms(performer, settings),
-        Route::Stats => stats::stats(performer, settings, Scope::Overall, now()),
-        Route::RoomStats(room) => stats::stats(performer, settings, Scope::Room(&room), now()),
-        Route::Messages(room) => messages::read(performer, settings, &room, query),
-        Route::Post(room) => messages::post(performer, settings, &room, request).await,
+        Route::Rooms => rooms(performer, settings, &caller()?),
+        Route::Stats => stats::stats(performer, settings, Scope::Overall, &caller()?, now()),
+        Route::RoomStats(room) => {
+            let caller = caller()?;
+            caller.reading(settings, &room)?;
+            stats::stats(performer, settings, Scope::Room(&room), &caller, now())
+        }
+        Route::Messages(room) => {
+            caller()?.reading(settings, &room)?;
+            messages::read(performer, settings, &room, query)
+        }
+        Route::Post(room) => {
+            let caller = caller()?;
+            caller.writing(settings, &room)?;
+            messages::post(performer, settings, &room, caller, request).await
+        }
         Route::Events(_) => Err(Problem::new(ErrorCode::Internal)),
     }
 }
@@ -137,7 +157,11 @@ fn config(request: &IncomingRequest, settings: &Settings) -> Answer {
     )
 }
 
-fn rooms(performer: &Performer<'_>, settings: &Settings) -> Result<Answer, Problem> {
+fn rooms(
+    performer: &Performer<'_>,
+    settings: &Settings,
+    caller: &Caller,
+) -> Result<Answer, Problem> {
     let counts = performer.list_rooms(LISTED_ROOMS)?;
     let defaults = &settings.hub.default_rooms;
     let missing = defaults
@@ -154,6 +178,7 @@ fn rooms(performer: &Performer<'_>, settings: &Settings) -> Result<Answer, Probl
             members: count.members,
         })
         .chain(missing)
+        .filter(|summary| caller.reading(settings, &summary.room).is_ok())
         .collect();
     Ok(Answer::json(200, &json!({ "rooms": rooms })))
 }

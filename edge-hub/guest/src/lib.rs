@@ -46,7 +46,14 @@ impl Guest for Component {
     fn handle(now: u64, connection: Connection, session: Vec<u8>, event: Event) -> Outcome {
         let settings = match settings::read() {
             Ok(settings) => settings,
-            Err(error) => panic!("{error}"),
+            Err(error) => match event {
+                // After a trap here the host clears the presence itself.
+                Event::Closed(_) => panic!("{error}"),
+                _ => {
+                    let effects = to_wit::misconfigured(&error).into();
+                    return Outcome { session, effects };
+                }
+            },
         };
         let event = from_wit::event(event);
         let connection = from_wit::connection(connection);
@@ -85,7 +92,7 @@ fn run(
     while let Some(event) = next.take() {
         // 2. Feed one event. 3. Drain the effects. 4. Perform what can be performed here.
         for effect in hub.handle(now, event) {
-            match performer.perform(effect) {
+            match performer.perform(now, effect) {
                 Performed::Here(answer) => next = Some(answer),
                 Performed::ByHost(effect) => for_host.push(effect),
             }

@@ -1,5 +1,7 @@
 //! The effects that a component can perform itself, through its imports.
 
+mod issuer_keys;
+
 use crate::bindings::clustertalk::analytics::recorder;
 use crate::bindings::clustertalk::moderation::moderator;
 use crate::settings::Settings;
@@ -63,7 +65,7 @@ impl<'a> Performer<'a> {
         }
     }
 
-    pub fn perform(&self, effect: Effect) -> Performed {
+    pub fn perform(&self, now: Timestamp, effect: Effect) -> Performed {
         use Performed::{ByHost, Here};
         match effect {
             Effect::Send(frame) => ByHost(ForHost::Send(frame)),
@@ -133,6 +135,9 @@ impl<'a> Performer<'a> {
                 user,
                 present,
             } => Here(Event::PresenceChanged(self.presence(&room, &user, present))),
+            Effect::LoadKeys { url, refresh } => {
+                Here(Event::KeysLoaded(self.load_keys(now, &url, refresh)))
+            }
         }
     }
 

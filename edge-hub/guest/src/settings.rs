@@ -1,5 +1,6 @@
 //! What the application's variables say (spin.toml, `[component.hub.variables]`).
 
+use clustertalk_core::auth::{Issuers, PrivateRooms, PublishKeys};
 use clustertalk_core::hub::Settings as HubSettings;
 use clustertalk_core::ids::RoomName;
 use clustertalk_core::redis::Keyspace;
@@ -11,6 +12,8 @@ pub struct Settings {
     pub redis_url: String,
     /// Whether HTTP callers may choose their own name. For WebSockets the host says so.
     pub anonymous: bool,
+    /// By which servers publish and read over HTTP.
+    pub publish_keys: PublishKeys,
 }
 
 /// Reads the variables; an error names the one that is wrong.
@@ -25,14 +28,23 @@ pub fn read() -> Result<Settings, String> {
                 .map_err(|error| format!("variable `rooms`: {error}, got `{room}`"))
         })
         .collect::<Result<Vec<_>, _>>()?;
+    let private_rooms = PrivateRooms::parse(&variable("private_rooms")?)
+        .map_err(|error| format!("variable `private_rooms`: {error}"))?;
+    let issuers = Issuers::parse(&variable("identity")?, &variable("identity_secrets")?)
+        .map_err(|error| format!("variables `identity` and `identity_secrets`: {error}"))?;
+    let publish_keys = PublishKeys::parse(&variable("publish_keys")?)
+        .map_err(|error| format!("variable `publish_keys`: {error}"))?;
     Ok(Settings {
         hub: HubSettings {
             default_rooms,
+            private_rooms,
+            issuers,
             ..HubSettings::default()
         },
         keyspace,
         redis_url: variable("redis_url")?,
         anonymous: variable("anonymous")? == "true",
+        publish_keys,
     })
 }
 

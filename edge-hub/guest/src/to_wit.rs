@@ -6,7 +6,7 @@ use crate::bindings::exports::clustertalk::websocket::handler;
 use crate::perform::ForHost;
 use clustertalk_core::effect::{ForRecord, ForReview};
 use clustertalk_core::log::{Action, Reference};
-use clustertalk_core::protocol::CloseCode;
+use clustertalk_core::protocol::{CloseCode, ErrorCode, ServerFrame};
 
 pub fn effect(effect: ForHost) -> handler::Effect {
     match effect {
@@ -37,6 +37,15 @@ pub fn close(code: CloseCode) -> handler::Effect {
         code: code.code(),
         reason: code.sentence().to_owned(),
     })
+}
+
+/// Tells the client, which in most cases is the operator's own, and lets it come again.
+pub fn misconfigured(error: &str) -> [handler::Effect; 2] {
+    let frame = ServerFrame::error(ErrorCode::Internal).because(error);
+    [
+        handler::Effect::Send(ServerFrame::Error(Box::new(frame)).encode()),
+        close(CloseCode::Internal),
+    ]
 }
 
 pub fn message(message: ForReview) -> moderator::Message {

@@ -58,6 +58,7 @@ const CHECKS: Record<string, (fields: Fields) => boolean> = {
   receipt: (f) => isRoom(f) && isUser(f.user) && isSeq(f.seq),
   error: (f) => typeof f.code === "string" && typeof f.message === "string",
   draining: (f) => typeof f.after_ms === "number",
+  renewed: (f) => typeof f.expires_at === "number",
   pong: (f) => isArrayOf(f.rooms, (room) => isRoom(room) && isPosition(room.position)),
 };
 

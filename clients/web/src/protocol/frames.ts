@@ -232,6 +232,12 @@ export interface PongFrame {
   readonly rooms: readonly { readonly room: string; readonly position: Position }[];
 }
 
+export interface RenewedFrame {
+  readonly type: "renewed";
+  readonly expires_at: number;
+  readonly ref?: string;
+}
+
 export type ServerFrame =
   | WelcomeFrame
   | JoinedFrame
@@ -244,6 +250,7 @@ export type ServerFrame =
   | PresenceFrame
   | ErrorFrame
   | PongFrame
+  | RenewedFrame
   | { readonly type: "left"; readonly room: string }
   | { readonly type: "typing"; readonly room: string; readonly user: User }
   /** How far a user has read. */

@@ -87,7 +87,7 @@ fn append(hub: &mut Hub<'_>, pending: Pending, moderation: Option<Moderation>) {
         moderation.as_ref(),
         seed,
     );
-    draft.may_moderate = live.may_moderate(&pending.room);
+    draft.may_moderate = live.may_moderate();
     let mode = Mode::of(draft.action);
     hub.emit(Effect::Append {
         room: pending.room.clone(),

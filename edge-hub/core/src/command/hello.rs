@@ -2,37 +2,51 @@
 //! (PROTOCOL.md, "hello")
 
 use super::Pending as Command;
+use super::token::Purpose;
+use crate::auth::{Access, Identity, Role};
 use crate::effect::Effect;
 use crate::event::NoAnswer;
 use crate::hub::Hub;
 use crate::hub::session::{Bucket, Live, Session};
 use crate::ids::{User, UserId};
 use crate::limits::WELCOME_ROOMS;
-use crate::protocol::{CloseCode, ErrorCode, JoinRoom, RoomSummary, ServerFrame, Welcome};
+use crate::protocol::{
+    CloseCode, ErrorCode, ErrorFrame, JoinRoom, RoomSummary, ServerFrame, Welcome,
+};
 use crate::store::RoomCount;
 use crate::time::Timestamp;
+
+/// For operators: this edge lets nobody in.
+const UNCONFIGURED: &str = "neither issuers of tokens (the variable `identity`) nor chosen names (`anonymous`) are configured here";
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Pending {
     user: User,
     rooms: Vec<JoinRoom>,
+    reference: Option<String>,
 }
 
 pub fn start(
     hub: &mut Hub<'_>,
+    now: Timestamp,
     user: Option<UserId>,
     token: Option<String>,
     rooms: Option<Vec<JoinRoom>>,
     reference: Option<String>,
 ) {
-    if !hub.connection.anonymous || token.is_some() || hub.connection.token.is_some() {
-        // Tokens are not read yet, and a client that brings one must not be taken for anonymous.
-        hub.send(ServerFrame::Error(Box::new(super::error(
-            ErrorCode::Unauthorized,
-            reference,
-        ))));
-        hub.close(CloseCode::Unauthorized);
-        return;
+    // A client that brings a token must not be taken for anonymous, whatever becomes of it.
+    if let Some(token) = token.or_else(|| hub.connection.token.clone()) {
+        let purpose = Purpose::Hello { rooms };
+        return super::token::prove(hub, now, token, purpose, reference);
+    }
+    if !hub.connection.anonymous {
+        let error = super::error(ErrorCode::Unauthorized, reference);
+        let error = if hub.settings.issuers.is_empty() {
+            error.because(UNCONFIGURED)
+        } else {
+            error
+        };
+        return turn_away(hub, error, CloseCode::Unauthorized);
     }
     let Some(id) = user else {
         hub.refuse(super::error(ErrorCode::BadUser, reference));
@@ -42,27 +56,49 @@ pub fn start(
         name: id.to_string(),
         id,
     };
-    let rooms = rooms.unwrap_or_else(|| {
-        let first = hub.settings.default_rooms.first();
-        first
-            .map(|room| JoinRoom {
-                room: room.clone(),
-                since: None,
-            })
-            .into_iter()
-            .collect()
-    });
+    let access = Access::default();
+    admit(hub, now, Identity { user, access }, rooms, reference);
+}
+
+/// Lets somebody in whose identity is settled.
+pub fn admit(
+    hub: &mut Hub<'_>,
+    now: Timestamp,
+    Identity { user, access }: Identity,
+    rooms: Option<Vec<JoinRoom>>,
+    reference: Option<String>,
+) {
     hub.session = Session::Live(Live {
         user: user.clone(),
+        access,
         rooms: Vec::new(),
         bucket: Bucket::default(),
         typed_at: Timestamp::default(),
         read_at: Timestamp::default(),
         refused: 0,
     });
+    let rooms = rooms.unwrap_or_else(|| {
+        let mut defaults = hub.settings.default_rooms.iter();
+        let first = defaults.find(|room| hub.may_read(room)).cloned();
+        first
+            .map(|room| JoinRoom { room, since: None })
+            .into_iter()
+            .collect()
+    });
     hub.emit(Effect::Identify(user.clone()));
-    hub.pending = Some(Command::Hello(Pending { user, rooms }));
+    hub.await_expiry(now);
+    hub.pending = Some(Command::Hello(Pending {
+        user,
+        rooms,
+        reference,
+    }));
     hub.emit(Effect::ListRooms);
+}
+
+/// Answers a hello that lets nobody in.
+pub fn turn_away(hub: &mut Hub<'_>, error: ErrorFrame, code: CloseCode) {
+    hub.send(ServerFrame::Error(Box::new(error)));
+    hub.close(code);
 }
 
 pub fn rooms_listed(hub: &mut Hub<'_>, rooms: Result<Vec<RoomCount>, NoAnswer>) {
@@ -89,13 +125,20 @@ pub fn rooms_listed(hub: &mut Hub<'_>, rooms: Result<Vec<RoomCount>, NoAnswer>) 
             room: count.room.clone(),
             members: count.members,
         });
+    let rooms = listed
+        .chain(others)
+        .filter(|summary| hub.may_read(&summary.room))
+        .take(WELCOME_ROOMS);
+    let expires_at = hub.access().and_then(Access::expires_at);
     let welcome = Welcome {
         session: hub.connection.id.clone(),
         user: pending.user,
         edge: hub.connection.edge.clone(),
         limits: (&hub.settings.limits).into(),
-        rooms: listed.chain(others).take(WELCOME_ROOMS).collect(),
+        rooms: rooms.collect(),
+        role: Some(hub.role()).filter(|role| *role != Role::Member),
+        expires_at,
     };
     hub.send(ServerFrame::Welcome(Box::new(welcome)));
-    super::join::all(hub, pending.rooms, None);
+    super::join::all(hub, pending.rooms, pending.reference);
 }

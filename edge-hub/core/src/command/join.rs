@@ -17,12 +17,23 @@ pub struct Pending {
 }
 
 pub fn start(hub: &mut Hub<'_>, join: JoinRoom, reference: Option<String>) {
-    all(hub, vec![join], reference);
+    if hub.may_read(&join.room) {
+        next(hub, vec![join].into(), reference);
+    } else {
+        hub.refuse(super::forbidden(join.room, reference));
+    }
 }
 
-/// Joins rooms one after the other.
+/// Joins the rooms of a `hello` one after the other.
 pub fn all(hub: &mut Hub<'_>, rooms: Vec<JoinRoom>, reference: Option<String>) {
-    next(hub, rooms.into(), reference);
+    let (open, closed): (Vec<_>, Vec<_>) =
+        rooms.into_iter().partition(|join| hub.may_read(&join.room));
+    for JoinRoom { room, .. } in closed {
+        // All of them are one frame, and must not close a client that was in many rooms.
+        let error = super::forbidden(room, reference.clone());
+        hub.send(ServerFrame::Error(Box::new(error)));
+    }
+    next(hub, open.into(), reference);
 }
 
 fn next(hub: &mut Hub<'_>, mut rooms: VecDeque<JoinRoom>, reference: Option<String>) {

@@ -15,15 +15,23 @@ pub struct Pending {
 pub fn start(hub: &mut Hub<'_>, room: RoomName) {
     let Some(live) = hub.live() else { return };
     live.refused = 0;
-    let before = live.rooms.len();
-    live.rooms.retain(|joined| joined != &room);
-    let was_there = live.rooms.len() < before;
-    // Leaving a room that was not joined is answered alike: the client wants to be out, and is.
-    hub.send(ServerFrame::Left { room: room.clone() });
-    if was_there {
-        hub.emit(Effect::Unsubscribe { room: room.clone() });
-        next(hub, vec![room]);
+    if live.rooms.contains(&room) {
+        all(hub, vec![room]);
+    } else {
+        // Answered alike: the client wants to be out, and is.
+        hub.send(ServerFrame::Left { room });
     }
+}
+
+/// Leaves rooms that the connection has joined.
+pub fn all(hub: &mut Hub<'_>, rooms: Vec<RoomName>) {
+    let Some(live) = hub.live() else { return };
+    live.rooms.retain(|joined| !rooms.contains(joined));
+    for room in &rooms {
+        hub.send(ServerFrame::Left { room: room.clone() });
+        hub.emit(Effect::Unsubscribe { room: room.clone() });
+    }
+    next(hub, rooms);
 }
 
 /// The connection is gone: only presence is left to be cleared.

@@ -8,6 +8,7 @@ use crate::time::Timestamp;
 
 pub fn start(hub: &mut Hub<'_>, now: Timestamp, room: RoomName, reference: Option<String>) {
     let pause = hub.settings.limits.typing;
+    let may_write = hub.may_write(&room);
     let Some(live) = hub.live() else { return };
     if !live.rooms.contains(&room) {
         hub.refuse(super::not_joined(room, reference));
@@ -15,7 +16,7 @@ pub fn start(hub: &mut Hub<'_>, now: Timestamp, room: RoomName, reference: Optio
     }
     live.refused = 0;
     // Dropped in silence: nobody misses it, and an answer would cost more than it saves.
-    if live.typed_at > now || now.since(live.typed_at) < pause {
+    if !may_write || live.typed_at > now || now.since(live.typed_at) < pause {
         return;
     }
     live.typed_at = now;

@@ -1,10 +1,11 @@
+use crate::auth::{Access, Role};
 use crate::ids::{RoomName, User};
 use crate::limits::SESSION_BYTES;
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// The first byte of session bytes. A hub reads its own version and the previous one.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// What the hub remembers of a connection. It holds no positions: the host has the cursors.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +22,7 @@ pub enum Session {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Live {
     pub user: User,
+    pub access: Access,
     /// In the order joined.
     pub rooms: Vec<RoomName>,
     pub bucket: Bucket,
@@ -33,9 +35,9 @@ pub struct Live {
 }
 
 impl Live {
-    /// Whether this user may delete what others wrote in a room.
-    pub const fn may_moderate(&self, _room: &RoomName) -> bool {
-        false
+    /// Whether this user may delete what others wrote.
+    pub fn may_moderate(&self) -> bool {
+        self.access.role >= Role::Moderator
     }
 }
 
@@ -98,6 +100,7 @@ impl Session {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::auth::{Proof, RoomRules};
     use crate::ids::UserId;
 
     #[test]
@@ -107,6 +110,15 @@ mod tests {
             user: User {
                 id: UserId::parse("x".repeat(64)).unwrap(),
                 name: "x".repeat(64),
+            },
+            access: Access {
+                role: Role::Admin,
+                rooms: RoomRules::parse(&format!("{:?}", (0..32).map(name).collect::<Vec<_>>()))
+                    .unwrap(),
+                proof: Some(Proof {
+                    issuer: "x".repeat(256),
+                    expires_at: Timestamp::from_millis(u64::MAX),
+                }),
             },
             rooms: (0..64)
                 .map(|index| RoomName::parse(name(index)).unwrap())

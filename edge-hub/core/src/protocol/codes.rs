@@ -55,6 +55,8 @@ pub enum ErrorCode {
     TooManyChanges,
     /// A valid token is needed.
     Unauthorized,
+    /// The token has expired; get a new one.
+    TokenExpired,
     /// This is not allowed in this room.
     Forbidden,
     /// The request is not a WebSocket handshake of this protocol.
@@ -92,6 +94,7 @@ impl ErrorCode {
         Self::TargetMissing,
         Self::TooManyChanges,
         Self::Unauthorized,
+        Self::TokenExpired,
         Self::Forbidden,
         Self::BadUpgrade,
         Self::BadOrigin,
@@ -123,6 +126,7 @@ impl ErrorCode {
             Self::TargetMissing => "target_missing",
             Self::TooManyChanges => "too_many_changes",
             Self::Unauthorized => "unauthorized",
+            Self::TokenExpired => "token_expired",
             Self::Forbidden => "forbidden",
             Self::BadUpgrade => "bad_upgrade",
             Self::BadOrigin => "bad_origin",
@@ -154,6 +158,7 @@ impl ErrorCode {
             Self::TargetMissing => "there is no such message any more",
             Self::TooManyChanges => "the message was edited as often as it may be",
             Self::Unauthorized => "a valid token is needed",
+            Self::TokenExpired => "the token has expired; get a new one",
             Self::Forbidden => "this is not allowed in this room",
             Self::BadUpgrade => "the request is not a WebSocket handshake of this protocol",
             Self::BadOrigin => "pages of this origin may not connect",
@@ -185,6 +190,7 @@ impl ErrorCode {
             Self::TargetMissing => Retry::Never,
             Self::TooManyChanges => Retry::Never,
             Self::Unauthorized => Retry::Never,
+            Self::TokenExpired => Retry::Never,
             Self::Forbidden => Retry::Never,
             Self::BadUpgrade => Retry::Never,
             Self::BadOrigin => Retry::Never,
@@ -215,6 +221,8 @@ pub enum CloseCode {
     BadHello,
     /// Too many frames were refused in a row.
     TooManyErrors,
+    /// The token has expired; connect again with a new one.
+    TokenExpired,
     /// The client read too slowly and its queue was full; resume.
     SlowConsumer,
     /// The edge is going away; resume, elsewhere if possible.
@@ -239,6 +247,7 @@ impl CloseCode {
         Self::Unauthorized,
         Self::BadHello,
         Self::TooManyErrors,
+        Self::TokenExpired,
         Self::SlowConsumer,
         Self::Draining,
         Self::Internal,
@@ -258,6 +267,7 @@ impl CloseCode {
             Self::Unauthorized => 4002,
             Self::BadHello => 4003,
             Self::TooManyErrors => 4004,
+            Self::TokenExpired => 4005,
             Self::SlowConsumer => 4501,
             Self::Draining => 4502,
             Self::Internal => 4503,
@@ -277,6 +287,7 @@ impl CloseCode {
             Self::Unauthorized => "the token is missing or not valid",
             Self::BadHello => "the hello frame was refused",
             Self::TooManyErrors => "too many frames were refused in a row",
+            Self::TokenExpired => "the token has expired; connect again with a new one",
             Self::SlowConsumer => "the client read too slowly and its queue was full; resume",
             Self::Draining => "the edge is going away; resume, elsewhere if possible",
             Self::Internal => "the edge could not go on with this connection; resume",
@@ -296,6 +307,7 @@ impl CloseCode {
             Self::Unauthorized => Retry::Never,
             Self::BadHello => Retry::Never,
             Self::TooManyErrors => Retry::Never,
+            Self::TokenExpired => Retry::Never,
             Self::SlowConsumer => Retry::Now,
             Self::Draining => Retry::Backoff,
             Self::Internal => Retry::Backoff,

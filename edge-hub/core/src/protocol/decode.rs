@@ -47,6 +47,9 @@ pub enum ClientFrame {
         limit: Option<usize>,
     },
     Ping,
+    Token {
+        token: String,
+    },
 }
 
 /// A room to join, and where the client stands in it.
@@ -73,11 +76,9 @@ impl Refusal {
     }
 
     fn because(code: ErrorCode, reason: &str) -> Self {
-        let mut error = ServerFrame::error(code);
         // The reason may quote the frame.
         let reason: String = reason.chars().take(200).collect();
-        error.message = format!("{}: {reason}", code.sentence());
-        Self(Box::new(error))
+        Self(Box::new(ServerFrame::error(code).because(&reason)))
     }
 }
 
@@ -114,7 +115,7 @@ pub fn reference_of(text: &str, limits: &Limits) -> Option<String> {
 }
 
 /// Whether arrays and objects are nested deeper than `most`, without parsing.
-fn deeper_than(text: &str, most: usize) -> bool {
+pub(crate) fn deeper_than(text: &str, most: usize) -> bool {
     let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
     for byte in text.bytes() {
         match byte {
@@ -140,11 +141,18 @@ impl Fields {
     fn frame(&self, limits: &Limits) -> Result<ClientFrame, Refusal> {
         let kind = self.text("type")?;
         Ok(match kind {
-            "hello" => ClientFrame::Hello {
-                user: self.user()?,
-                token: self.optional_text("token")?.map(str::to_owned),
-                rooms: self.rooms(limits)?,
-            },
+            "hello" => {
+                let token = self.optional_text("token")?.map(str::to_owned);
+                ClientFrame::Hello {
+                    user: match token {
+                        // The token says who speaks.
+                        Some(_) => None,
+                        None => self.user()?,
+                    },
+                    token,
+                    rooms: self.rooms(limits)?,
+                }
+            }
             "join" => ClientFrame::Join(self.join()?),
             "leave" => ClientFrame::Leave { room: self.room()? },
             "send" => ClientFrame::Send {
@@ -196,6 +204,9 @@ impl Fields {
                 }
             }
             "ping" => ClientFrame::Ping,
+            "token" => ClientFrame::Token {
+                token: self.text("token")?.to_owned(),
+            },
             _ => {
                 return Err(Refusal::because(
                     ErrorCode::UnknownType,

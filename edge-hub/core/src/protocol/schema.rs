@@ -99,6 +99,12 @@ enum ClientFrameSchema {
         #[serde(skip_serializing_if = "Option::is_none")]
         r#ref: Option<String>,
     },
+    /// A new token of the same user and issuer, before the one in use expires.
+    Token {
+        token: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        r#ref: Option<String>,
+    },
 }
 
 /// A room to join, and where the client stands in it.

@@ -1,12 +1,13 @@
 use super::files::run_all;
+use clustertalk_core::auth::Role;
 use clustertalk_core::delivery::{Catch, Lost, Reason, joined, page};
 use clustertalk_core::ids::{MessageId, Position, Reaction, RoomName, Tag, User, UserId};
 use clustertalk_core::limits::Limits;
 use clustertalk_core::log::{Action, Change, Moderation, Reference, Target};
 use clustertalk_core::protocol::{
     ChangedFrame, ClientFrame, EntryFrame, ErrorCode, History, HistoryRange, JoinRoom,
-    MessageFrame, Pong, PresenceFrame, Refusal, RoomPosition, RoomSummary, ServerFrame, Skipped,
-    Welcome, decode,
+    MessageFrame, Pong, PresenceFrame, Refusal, Renewed, RoomPosition, RoomSummary, ServerFrame,
+    Skipped, Welcome, decode,
 };
 use clustertalk_core::store::Members;
 use clustertalk_core::time::Timestamp;
@@ -150,6 +151,7 @@ fn read(frame: ClientFrame) -> Value {
             json!({"type": "history", "room": room, "range": range, "limit": limit})
         }
         ClientFrame::Ping => json!({"type": "ping"}),
+        ClientFrame::Token { token } => json!({"type": "token", "token": token}),
     }
 }
 
@@ -246,6 +248,8 @@ fn examples() -> Vec<(&'static str, ServerFrame)> {
                     room: room.clone(),
                     members: 2,
                 }],
+                role: None,
+                expires_at: None,
             })),
         ),
         (
@@ -402,6 +406,25 @@ fn examples() -> Vec<(&'static str, ServerFrame)> {
                     .in_room(room.clone())
                     .retry_after(Duration::from_millis(400)),
             ),
+        ),
+        (
+            "welcome of a moderator with a token",
+            ServerFrame::Welcome(Box::new(Welcome {
+                session: "e1-1".to_owned(),
+                user: user("ada"),
+                edge: "e1".to_owned(),
+                limits: (&Limits::default()).into(),
+                rooms: Vec::new(),
+                role: Some(Role::Moderator),
+                expires_at: Some(Timestamp::from_millis(1_795_459_230_000)),
+            })),
+        ),
+        (
+            "renewed",
+            ServerFrame::Renewed(Renewed {
+                expires_at: Timestamp::from_millis(1_795_459_230_000),
+                reference: Some("t1".to_owned()),
+            }),
         ),
         ("draining", ServerFrame::Draining { after_ms: 5000 }),
         (

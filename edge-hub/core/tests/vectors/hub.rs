@@ -1,5 +1,7 @@
 use super::files::run_all;
+use super::signer::{Keys, Order};
 use super::stored::{Stored, stretch};
+use clustertalk_core::auth::PrivateRooms;
 use clustertalk_core::effect::Effect;
 use clustertalk_core::event::{Event, NoAnswer, Verdict};
 use clustertalk_core::hub::{Connection, Hub, Settings};
@@ -9,6 +11,7 @@ use clustertalk_core::store::{Appended, Marked, Mode, Range, RoomCount, Update};
 use clustertalk_core::time::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 #[derive(Deserialize)]
@@ -22,6 +25,14 @@ struct Vector {
     connection: Connected,
     #[serde(default)]
     limits: Limits,
+    /// Whether the issuers of the test keys are configured.
+    #[serde(default)]
+    issuers: bool,
+    #[serde(default)]
+    private_rooms: String,
+    /// By the name under which frames have them, as `TOKEN NAME`.
+    #[serde(default)]
+    tokens: BTreeMap<String, Order>,
     steps: Vec<Step>,
 }
 
@@ -94,6 +105,10 @@ enum Happened {
     PresenceChanged {
         members: Option<u64>,
     },
+    KeysLoaded {
+        /// Names of test keys.
+        keys: Option<Vec<String>>,
+    },
 }
 
 #[derive(Deserialize)]
@@ -157,8 +172,20 @@ struct Listed {
 
 #[test]
 fn hub_vectors_hold() {
+    let keys = Keys::read();
     run_all("hub", |name, vector: Vector| {
-        let mut settings = Settings::default();
+        let mut settings = Settings {
+            private_rooms: PrivateRooms::parse(&vector.private_rooms).expect("patterns"),
+            ..Settings::default()
+        };
+        if vector.issuers {
+            settings.issuers = keys.issuers();
+        }
+        let with_tokens = |text: String| {
+            vector.tokens.iter().fold(text, |text, (name, order)| {
+                text.replace(&format!("TOKEN {name}"), &keys.sign(order))
+            })
+        };
         let limits = &mut settings.limits;
         limits.rooms_per_connection = vector
             .limits
@@ -173,7 +200,7 @@ fn hub_vectors_hold() {
             id: "e1-1".to_owned(),
             edge: "e1".to_owned(),
             anonymous: vector.connection.anonymous,
-            token: vector.connection.token,
+            token: vector.connection.token.map(with_tokens),
         };
         let restore = |session: &[u8]| {
             Hub::restore(&settings, connection.clone(), session, [0; 16])
@@ -188,7 +215,7 @@ fn hub_vectors_hold() {
                 hub = restore(&session);
             }
             let now = Timestamp::from_millis(step.at_ms);
-            let effects: Vec<Value> = match step.event.into_event() {
+            let effects: Vec<Value> = match step.event.into_event(&keys, with_tokens) {
                 Some(event) => hub.handle(now, event).map(shown).collect(),
                 None => {
                     hub = restore(&session);
@@ -208,13 +235,13 @@ impl Happened {
         )
     }
 
-    fn into_event(self) -> Option<Event> {
+    fn into_event(self, keys: &Keys, with_tokens: impl Fn(String) -> String) -> Option<Event> {
         Some(match self {
             Self::Opened {} => Event::Opened,
             Self::Frame {
                 frame: Some(frame),
                 text: None,
-            } => Event::Frame(frame.to_string()),
+            } => Event::Frame(with_tokens(frame.to_string())),
             Self::Frame {
                 frame: None,
                 text: Some(text),
@@ -240,6 +267,9 @@ impl Happened {
             })),
             Self::RoomOpened { opened } => Event::RoomOpened(opened.ok_or(NoAnswer)),
             Self::PresenceChanged { members } => Event::PresenceChanged(members.ok_or(NoAnswer)),
+            Self::KeysLoaded { keys: names } => {
+                Event::KeysLoaded(names.map(|names| keys.set(&names)).ok_or(NoAnswer))
+            }
         })
     }
 }
@@ -368,6 +398,9 @@ fn shown(effect: Effect) -> Value {
             present,
         } => {
             json!({"type": "presence", "room": room, "user": user, "present": present})
+        }
+        Effect::LoadKeys { url, refresh } => {
+            json!({"type": "load_keys", "url": url.to_string(), "refresh": refresh})
         }
     }
 }

@@ -42,6 +42,9 @@ impl Answer {
                 millis.div_ceil(1000).to_string().into_bytes(),
             ));
         }
+        if self.status == 401 {
+            headers.push(("www-authenticate".to_owned(), b"Bearer".to_vec()));
+        }
         if let Some(methods) = self.allow {
             headers.push(("allow".to_owned(), methods.into()));
         }
@@ -78,9 +81,7 @@ impl Problem {
     }
 
     pub fn because(code: ErrorCode, reason: &str) -> Self {
-        let mut error = ServerFrame::error(code);
-        error.message = format!("{}: {reason}", code.sentence());
-        error.into()
+        ServerFrame::error(code).because(reason).into()
     }
 }
 
@@ -121,7 +122,7 @@ fn status(code: ErrorCode) -> u16 {
         | ErrorCode::HelloFirst
         | ErrorCode::AlreadyHello
         | ErrorCode::BadUpgrade => 400,
-        ErrorCode::Unauthorized => 401,
+        ErrorCode::Unauthorized | ErrorCode::TokenExpired => 401,
         ErrorCode::NotJoined | ErrorCode::Banned | ErrorCode::Forbidden | ErrorCode::BadOrigin => {
             403
         }

@@ -8,6 +8,7 @@ use crate::settings::Settings;
 use clustertalk_core::delivery::frame;
 use clustertalk_core::ids::{Position, RoomName};
 use clustertalk_core::protocol::ErrorCode;
+use clustertalk_core::time::Timestamp;
 use futures::SinkExt;
 use spin_sdk::http::{IncomingRequest, ResponseOutparam};
 
@@ -39,6 +40,7 @@ pub async fn stream(
     settings: &Settings,
     room: &RoomName,
     after: Option<Position>,
+    until: Option<Timestamp>,
     out: ResponseOutparam,
 ) {
     let headers = [
@@ -50,7 +52,8 @@ pub async fn stream(
     let mut body = answer.take_body();
     out.set(answer);
     let mut position = after;
-    loop {
+    // Who comes back with an expired token is told so.
+    while until.is_none_or(|until| super::now() < until) {
         let Ok(found) = read_on(performer, room, position, settings.hub.limits.page_messages)
         else {
             // Ending the stream makes the browser come back with its last id.

@@ -1,8 +1,10 @@
 //! `GET` and `POST /api/v1/rooms/{room}/messages`.
 
 use super::answer::{Answer, Problem};
+use super::caller::Caller;
 use crate::perform::{ForHost, Performer};
 use crate::settings::{self, Settings};
+use clustertalk_core::auth::Identity;
 use clustertalk_core::delivery::{Catch, CatchUp, catch_up, frame};
 use clustertalk_core::event::{Event, NoAnswer};
 use clustertalk_core::hub::{Connection, Hub};
@@ -143,14 +145,10 @@ pub async fn post(
     performer: &Performer<'_>,
     settings: &Settings,
     room: &RoomName,
+    caller: Caller,
     request: IncomingRequest,
 ) -> Result<Answer, Problem> {
-    let headers = request.headers();
-    if !settings.anonymous || headers.has("authorization") {
-        // Tokens are not read yet, and a caller that brings one must not be taken for anonymous.
-        return Err(Problem::new(ErrorCode::Unauthorized));
-    }
-    let length = headers.get("content-length");
+    let length = request.headers().get("content-length");
     let declared = length
         .first()
         .and_then(|value| std::str::from_utf8(value).ok()?.parse::<usize>().ok());
@@ -171,12 +169,20 @@ pub async fn post(
         Ok(_) => return Err(bad("the body is not an object")),
         Err(error) => return Err(Problem::because(ErrorCode::BadJson, &error.to_string())),
     };
-    let id = fields
+    let named = fields
         .remove("user")
         .as_ref()
         .and_then(Value::as_str)
         .and_then(|user| UserId::parse(user).ok());
-    let id = id.ok_or_else(|| Problem::new(ErrorCode::BadUser))?;
+    let Identity { user, access } = match caller {
+        Caller::User(identity) => identity,
+        Caller::Spokesman(access) => {
+            let id = named.ok_or_else(|| Problem::new(ErrorCode::BadUser))?;
+            let name = id.to_string();
+            let user = User { id, name };
+            Identity { user, access }
+        }
+    };
     if !settings.hub.default_rooms.contains(room) && !performer.open_room(room)? {
         return Err(Problem::new(ErrorCode::TooManyRooms));
     }
@@ -186,10 +192,6 @@ pub async fn post(
         return Err(Problem::new(ErrorCode::UnknownType));
     }
     fields.insert("room".to_owned(), room.to_string().into());
-    let user = User {
-        name: id.to_string(),
-        id,
-    };
     let connection = Connection {
         id: "http".into(),
         edge: "http".into(),
@@ -200,6 +202,7 @@ pub async fn post(
         &settings.hub,
         connection,
         user,
+        access,
         room.clone(),
         settings::seed(),
     );

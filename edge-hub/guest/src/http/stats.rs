@@ -1,6 +1,7 @@
 //! `GET /api/v1/stats` and `GET /api/v1/rooms/{room}/stats`: what analytics counted.
 
 use super::answer::{Answer, Problem};
+use super::caller::Caller;
 use crate::perform::Performer;
 use crate::settings::Settings;
 use clustertalk_core::event::NoAnswer;
@@ -14,6 +15,7 @@ pub fn stats(
     performer: &Performer<'_>,
     settings: &Settings,
     scope: Scope<'_>,
+    caller: &Caller,
     now: Timestamp,
 ) -> Result<Answer, Problem> {
     let replies = replies(performer, &commands(&settings.keyspace, scope, now))?;
@@ -24,6 +26,7 @@ pub fn stats(
             let rooms: Vec<Value> = performer
                 .list_rooms(super::LISTED_ROOMS)?
                 .iter()
+                .filter(|count| caller.reading(settings, &count.room).is_ok())
                 .map(|count| json!({ "room": count.room, "members": count.members }))
                 .collect();
             body["rooms"] = Value::Array(rooms);

@@ -406,6 +406,10 @@ redis_url = { required = true }
 redis_prefix = { default = "ct" }
 rooms = { default = "general,tech,random" }
 anonymous = { default = "true" }
+identity = { default = "" }
+identity_secrets = { default = "" }
+publish_keys = { default = "" }
+private_rooms = { default = "" }
 
 [[trigger.http]]
 route = "/ws"
@@ -422,6 +426,10 @@ redis_url = "{{ redis_url }}"
 redis_prefix = "{{ redis_prefix }}"
 rooms = "{{ rooms }}"
 anonymous = "{{ anonymous }}"
+identity = "{{ identity }}"
+identity_secrets = "{{ identity_secrets }}"
+publish_keys = "{{ publish_keys }}"
+private_rooms = "{{ private_rooms }}"
 [component.hub.dependencies]
 "clustertalk:moderation/moderator@1.0.0" = { path = "moderation.wasm" }
 "clustertalk:analytics/recorder@1.0.0" = { path = "analytics.wasm" }

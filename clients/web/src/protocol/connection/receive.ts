@@ -39,6 +39,9 @@ export function received(turn: Turn, frame: ServerFrame): void {
       return draining(turn, frame.after_ms);
     case "pong":
       return pong(turn, frame);
+    case "renewed":
+      // It answers `token`, which this client does not send.
+      return;
   }
 }
 

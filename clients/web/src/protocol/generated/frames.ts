@@ -80,6 +80,11 @@ export type ClientFrame =
   | {
       ref?: string | null;
       type: "ping";
+    }
+  | {
+      ref?: string | null;
+      token: string;
+      type: "token";
     };
 /**
  * A room, without the `#` that people see: `[a-z0-9][a-z0-9_-]{0,63}`.
@@ -158,7 +163,18 @@ export type ServerFrame =
   | ({
       type: "pong";
     } & Pong)
+  | ({
+      type: "renewed";
+    } & Renewed)
   | EntryFrame;
+/**
+ * Milliseconds since the Unix epoch.
+ */
+export type Timestamp = number;
+/**
+ * What somebody may do to the messages of others. Each role may all that those before it may.
+ */
+export type Role = "member" | "moderator" | "admin";
 /**
  * What shows one entry of a room's log, live or within a page.
  */
@@ -172,10 +188,6 @@ export type EntryFrame =
   | ({
       type: "skipped";
     } & Skipped);
-/**
- * Milliseconds since the Unix epoch.
- */
-export type Timestamp = number;
 export type Action = "allow" | "flag" | "mask" | "block";
 /**
  * What became of an earlier message: an edit, its deletion or a reaction, each with a position of
@@ -234,6 +246,7 @@ export type ErrorCode =
   | "target_missing"
   | "too_many_changes"
   | "unauthorized"
+  | "token_expired"
   | "forbidden"
   | "bad_upgrade"
   | "bad_origin"
@@ -269,7 +282,9 @@ export interface Position {
 }
 export interface Welcome {
   edge: string;
+  expires_at?: Timestamp;
   limits: AnnouncedLimits;
+  role?: Role;
   /**
    * At most 50, the default rooms first.
    */
@@ -432,4 +447,11 @@ export interface Pong {
 export interface RoomPosition {
   position: Position;
   room: RoomName;
+}
+/**
+ * The answer to `token`: the connection goes on with the new one.
+ */
+export interface Renewed {
+  expires_at: Timestamp;
+  ref?: string;
 }

@@ -1,0 +1,92 @@
+//! Who asks over HTTP, and what he may do: `Authorization: Bearer` with a token or a server's key.
+
+use super::answer::Problem;
+use crate::perform::Performer;
+use crate::settings::Settings;
+use clustertalk_core::auth::{Access, Identity, PublishKeys, Step, Verification};
+use clustertalk_core::ids::RoomName;
+use clustertalk_core::protocol::ErrorCode;
+use clustertalk_core::time::Timestamp;
+use spin_sdk::http::IncomingRequest;
+
+pub enum Caller {
+    /// The bearer of a token.
+    User(Identity),
+    /// Says itself for whom it speaks: a server with a key, or anybody in development.
+    Spokesman(Access),
+}
+
+impl Caller {
+    /// # Errors
+    /// Whoever brings something that does not count is never taken for one who brings nothing.
+    pub fn of(
+        request: &IncomingRequest,
+        settings: &Settings,
+        performer: &Performer<'_>,
+        now: Timestamp,
+    ) -> Result<Self, Problem> {
+        let headers = request.headers().get("authorization");
+        let credential = match &headers[..] {
+            [] if settings.anonymous => return Ok(Self::Spokesman(Access::default())),
+            [] => return Err(Problem::new(ErrorCode::Unauthorized)),
+            [header] => bearer(header).ok_or_else(|| unauthorized("not a bearer's"))?,
+            _ => return Err(unauthorized("several of them")),
+        };
+        if PublishKeys::is_key(credential) {
+            let access = settings.publish_keys.access(credential);
+            let access = access.ok_or_else(|| unauthorized("the key is not known here"))?;
+            return Ok(Self::Spokesman(access));
+        }
+        let issuers = &settings.hub.issuers;
+        let mut verification = Verification::new(credential.to_owned());
+        let mut step = verification.begin(now, issuers);
+        loop {
+            step = match step {
+                Step::LoadKeys { url, refresh } => {
+                    let keys = performer.load_keys(now, &url, refresh)?;
+                    verification.keys_loaded(now, issuers, &keys)
+                }
+                Step::Proved(identity) => return Ok(Self::User(*identity)),
+                Step::Refused(error) => return Err(error.frame().into()),
+            }
+        }
+    }
+
+    pub fn access(&self) -> &Access {
+        match self {
+            Self::User(identity) => &identity.access,
+            Self::Spokesman(access) => access,
+        }
+    }
+
+    pub fn reading(&self, settings: &Settings, room: &RoomName) -> Result<(), Problem> {
+        forbidden_unless(
+            self.access().may_read(room, &settings.hub.private_rooms),
+            room,
+        )
+    }
+
+    pub fn writing(&self, settings: &Settings, room: &RoomName) -> Result<(), Problem> {
+        forbidden_unless(
+            self.access().may_write(room, &settings.hub.private_rooms),
+            room,
+        )
+    }
+}
+
+fn bearer(header: &[u8]) -> Option<&str> {
+    let (scheme, credential) = std::str::from_utf8(header).ok()?.trim().split_once(' ')?;
+    (scheme.eq_ignore_ascii_case("bearer")).then(|| credential.trim_start())
+}
+
+fn unauthorized(reason: &str) -> Problem {
+    Problem::because(ErrorCode::Unauthorized, reason)
+}
+
+fn forbidden_unless(allowed: bool, room: &RoomName) -> Result<(), Problem> {
+    if allowed {
+        return Ok(());
+    }
+    let error = clustertalk_core::protocol::ServerFrame::error(ErrorCode::Forbidden);
+    Err(error.in_room(room.clone()).into())
+}
