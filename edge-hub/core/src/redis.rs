@@ -4,7 +4,9 @@
 use crate::ids::{NameError, Position, RoomName, Seq, Tag, User, UserId};
 use crate::limits::{JOINED_MEMBERS, Limits};
 use crate::log::{Action, Draft, Entry, EntryError};
-use crate::store::{Appended, Members, Mode, Range, RoomCount, Stretch, UPDATES, Update};
+use crate::store::{
+    Appended, Attendance, Correction, Members, Mode, Range, RoomCount, Stretch, UPDATES, Update,
+};
 use crate::time::{Timestamp, millis};
 use std::time::Duration;
 
@@ -336,10 +338,15 @@ pub enum Presence<'a> {
     Sweep,
     /// Who is there.
     List,
-    /// The edge lives on. Answered by a count of 0 if it had expired and its members are gone:
-    /// then each connection has to join again.
+    /// The edge lives on. Answered by the count of its own users; 0 also if it had expired and they
+    /// are gone.
     Refresh,
+    /// The edge's own rows were found to be wrong. At most [`CORRECTIONS`] at once.
+    Correct(&'a [Correction]),
 }
+
+/// Corrections in one call: the server does nothing else meanwhile.
+pub const CORRECTIONS: usize = 500;
 
 pub fn presence(keyspace: &Keyspace, room: &RoomName, edge: &str, presence: Presence<'_>) -> Call {
     let (operation, user, connection) = match presence {
@@ -349,26 +356,71 @@ pub fn presence(keyspace: &Keyspace, room: &RoomName, edge: &str, presence: Pres
         Presence::Sweep => ("sweep", None, ""),
         Presence::List => ("list", None, ""),
         Presence::Refresh => ("refresh", None, ""),
+        Presence::Correct(_) => ("correct", None, ""),
+    };
+    let corrections = match presence {
+        Presence::Correct(corrections) => corrections,
+        _ => &[],
     };
     let prefix = keyspace.members_prefix(room);
+    let json = |user: &User| serde_json::Value::from(user.name.as_str()).to_string();
+    let mut arguments = vec![
+        operation.into(),
+        edge.into(),
+        prefix.clone(),
+        keyspace.channel(room),
+        keyspace.publish.into(),
+        millis(PRESENCE_LIFE).to_string(),
+        user.map(|user| user.id.to_string()).unwrap_or_default(),
+        user.map(json).unwrap_or_default(),
+        connection.into(),
+        JOINED_MEMBERS.to_string(),
+    ];
+    arguments.extend(corrections.iter().flat_map(|correction| {
+        [
+            correction.user.id.to_string(),
+            json(&correction.user),
+            correction.held.to_string(),
+            correction.connections.to_string(),
+        ]
+    }));
     Call::new(
         &PRESENCE,
         vec![keyspace.room(room, "edges"), format!("{prefix}{edge}")],
-        vec![
-            operation.into(),
-            edge.into(),
-            prefix,
-            keyspace.channel(room),
-            keyspace.publish.into(),
-            millis(PRESENCE_LIFE).to_string(),
-            user.map(|user| user.id.to_string()).unwrap_or_default(),
-            user.map_or_else(String::new, |user| {
-                serde_json::Value::from(user.name.as_str()).to_string()
-            }),
-            connection.into(),
-            JOINED_MEMBERS.to_string(),
-        ],
+        arguments,
     )
+}
+
+/// How many rows [`Presence::Correct`] put right.
+pub fn corrected(reply: &[Value]) -> Result<u64, ReplyError> {
+    let count = reply.get(1).and_then(Value::number);
+    count.ok_or(ReplyError::Shape("presence"))
+}
+
+/// The command that reads whom an edge has in a room, its name first.
+pub fn list_attendance(keyspace: &Keyspace, room: &RoomName, edge: &str) -> Vec<String> {
+    vec![
+        "HGETALL".into(),
+        format!("{}{edge}", keyspace.members_prefix(room)),
+    ]
+}
+
+/// The answer to [`list_attendance`]; what is no row of ours is passed over.
+pub fn attendance(reply: &[Value]) -> Vec<Attendance> {
+    reply
+        .chunks_exact(2)
+        .filter_map(|pair| {
+            let id = UserId::parse(pair[0].text()?).ok()?;
+            let (connections, name) = pair[1].text()?.split_once(' ')?;
+            Some(Attendance {
+                user: User {
+                    id,
+                    name: serde_json::from_str(name).ok()?,
+                },
+                connections: connections.parse().ok()?,
+            })
+        })
+        .collect()
 }
 
 pub fn members(reply: &[Value]) -> Result<Members, ReplyError> {
