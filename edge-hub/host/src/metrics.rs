@@ -78,6 +78,11 @@ pub fn text(edge: &Edge) -> String {
             "Times that the subscription was made anew.",
             &figures.resubscriptions,
         ),
+        (
+            "clustertalk_presence_corrections_total",
+            "Users whose connections Redis counted wrongly, as after a call that was not answered.",
+            &figures.presence_corrections,
+        ),
     ] {
         page.one(name, "counter", help, load(counter));
     }

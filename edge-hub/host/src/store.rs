@@ -7,7 +7,7 @@ use clustertalk_core::{
     ids::RoomName,
     limits::Limits,
     redis::{self as contract, Call, Keyspace, Presence, Value},
-    store::{Members, Range, Stretch},
+    store::{Attendance, Correction, Members, Range, Stretch},
 };
 use redis::{
     AsyncConnectionConfig, Client, Cmd,
@@ -126,6 +126,24 @@ impl Store {
         let call = contract::presence(&self.keyspace, room, &self.edge, presence);
         let reply = self.call(&call).await?;
         Ok(contract::members(&reply[..reply.len().min(1)])?.count)
+    }
+
+    /// Whom Redis counts in a room for this edge.
+    pub async fn attendance(&self, room: &RoomName) -> Result<Vec<Attendance>, StoreError> {
+        let command = contract::list_attendance(&self.keyspace, room, &self.edge);
+        Ok(contract::attendance(&self.command(&command).await?))
+    }
+
+    /// Puts right what is still as it was found; answers how many users that were.
+    pub async fn correct_presence(
+        &self,
+        room: &RoomName,
+        corrections: &[Correction],
+    ) -> Result<usize, StoreError> {
+        let change = Presence::Correct(corrections);
+        let call = contract::presence(&self.keyspace, room, &self.edge, change);
+        let corrected = contract::corrected(&self.call(&call).await?)?;
+        Ok(usize::try_from(corrected).unwrap_or(usize::MAX))
     }
 
     /// Publishes something ephemeral to a room.

@@ -135,7 +135,9 @@ impl Room {
                 Some(command) = commands.recv() => self.commanded(command).await,
                 _ = ticks.tick() => {
                     self.look_after().await;
-                    if self.needed_at.elapsed() > LINGER && self.retire(&commands) {
+                    // After it nobody looks whom Redis counts here in vain.
+                    let over = self.needed_at.elapsed() > LINGER && self.presence.is_settled();
+                    if over && self.retire(&commands) {
                         return;
                     }
                 }
@@ -474,14 +476,14 @@ impl Room {
                 .catching_up
                 .values()
                 .map(|catching_up| &catching_up.follower);
-            let followers: Vec<Follower> = self
+            let present = self
                 .followers
                 .values()
                 .chain(catching_up)
-                .cloned()
+                .map(|follower| &follower.user)
                 .collect();
             self.presence
-                .refresh(&self.relay.store, &self.name, &followers)
+                .refresh(&self.relay, &self.name, &present)
                 .await;
         }
     }
