@@ -527,6 +527,23 @@ pub fn heartbeat(keyspace: &Keyspace, edge: &str, payload: &str) -> Call {
     )
 }
 
+/// The command that publishes a heartbeat without a write, its name first: for a node that
+/// [`refuses_writes`].
+pub fn bare_heartbeat(keyspace: &Keyspace, edge: &str, payload: &str) -> Vec<String> {
+    vec![
+        keyspace.publish.into(),
+        heartbeat_channel(keyspace, edge),
+        payload.into(),
+    ]
+}
+
+/// Whether an error of this code comes from a primary that is alive and takes no writes for now:
+/// its memory is full, its disk fails, or too few replicas follow it. Another connection would hear
+/// the same; a node that was demoted says `READONLY`.
+pub fn refuses_writes(code: &str) -> bool {
+    matches!(code, "OOM" | "MISCONF" | "NOREPLICAS")
+}
+
 /// The channel on which an edge awaits its own heartbeats.
 pub fn heartbeat_channel(keyspace: &Keyspace, edge: &str) -> String {
     keyspace.control(&format!("heartbeat:{edge}"))

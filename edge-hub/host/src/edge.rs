@@ -113,16 +113,26 @@ impl Edge {
     }
 
     /// Why this edge should get no traffic, if so.
-    async fn unready(&self) -> Option<&'static str> {
+    async fn unready(&self) -> Option<String> {
         if self.draining.load(Ordering::Relaxed) {
-            return Some("draining");
+            return Some("draining".to_owned());
         }
         match self.relay.heartbeat_age() {
-            None => return Some("no heartbeat has come through Redis yet"),
-            Some(age) if age > STALE_HEARTBEAT => return Some("no heartbeat comes through Redis"),
+            None => return Some("no heartbeat has come through Redis yet".to_owned()),
+            Some(age) if age > STALE_HEARTBEAT => {
+                return Some("no heartbeat comes through Redis".to_owned());
+            }
             Some(_) => {}
         }
-        // A full Redis still passes heartbeats on, and refuses messages.
+        match timeout(PROBE_TIME, self.unfit_redis()).await {
+            Ok(reason) => reason,
+            Err(_) => Some("Redis does not answer in time".to_owned()),
+        }
+    }
+
+    /// Why Redis cannot store messages and keep them, if so. One that is full or lacks replicas
+    /// still passes heartbeats on.
+    async fn unfit_redis(&self) -> Option<String> {
         let store = self.relay.store();
         let probe = [
             "SET",
@@ -132,10 +142,13 @@ impl Edge {
             "1000",
         ];
         let probe = probe.map(str::to_owned);
-        match timeout(PROBE_TIME, store.command(&probe)).await {
-            Ok(Ok(_)) => None,
-            Ok(Err(_)) | Err(_) => Some("Redis takes no writes"),
+        if let Err(error) = store.command(&probe).await {
+            return Some(match error.refused_write() {
+                Some(code) => format!("Redis takes no writes ({code})"),
+                None => "Redis takes no writes".to_owned(),
+            });
         }
+        None
     }
 }
 

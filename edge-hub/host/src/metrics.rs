@@ -79,6 +79,11 @@ pub fn text(edge: &Edge) -> String {
             &figures.resubscriptions,
         ),
         (
+            "clustertalk_writeless_heartbeats_total",
+            "Heartbeats while Redis refused to write (OOM, MISCONF, NOREPLICAS).",
+            &figures.writeless_heartbeats,
+        ),
+        (
             "clustertalk_presence_corrections_total",
             "Users whose connections Redis counted wrongly, as after a call that was not answered.",
             &figures.presence_corrections,

@@ -62,6 +62,8 @@ pub struct Figures {
     pub dropped: AtomicU64,
     /// Times that the subscription had to be made anew.
     pub resubscriptions: AtomicU64,
+    /// Heartbeats that Redis passed on but would not write.
+    pub writeless_heartbeats: AtomicU64,
     /// Users whose connections Redis counted wrongly.
     pub presence_corrections: AtomicU64,
 }

@@ -37,6 +37,16 @@ pub enum StoreError {
     Reply(#[from] contract::ReplyError),
 }
 
+impl StoreError {
+    /// The code of a primary that is there and takes no writes for now.
+    pub fn refused_write(&self) -> Option<&str> {
+        match self {
+            Self::Redis(error) => error.code().filter(|code| contract::refuses_writes(code)),
+            Self::Reply(_) => None,
+        }
+    }
+}
+
 impl Store {
     /// Prepares a connection to `url`; it is made, and made again after a loss, when needed.
     ///
