@@ -544,6 +544,16 @@ pub fn refuses_writes(code: &str) -> bool {
     matches!(code, "OOM" | "MISCONF" | "NOREPLICAS")
 }
 
+/// The policy by which a full server would remove rooms in silence, by its answer to `INFO`;
+/// `None` if it refuses writes then, as it must, or does not say.
+pub fn eviction_policy(info: &str) -> Option<&str> {
+    let policy = info
+        .lines()
+        .find_map(|line| line.strip_prefix("maxmemory_policy:"))?
+        .trim();
+    (policy != "noeviction").then_some(policy)
+}
+
 /// The channel on which an edge awaits its own heartbeats.
 pub fn heartbeat_channel(keyspace: &Keyspace, edge: &str) -> String {
     keyspace.control(&format!("heartbeat:{edge}"))

@@ -33,7 +33,7 @@ use crate::{
 /// An edge is not ready if it has not heard itself through Redis for so long, in milliseconds.
 const STALE_HEARTBEAT: u64 = 3_000;
 
-/// Redis must take a write within this time for the edge to be ready.
+/// Redis must take a write and tell its policy within this time for the edge to be ready.
 const PROBE_TIME: Duration = Duration::from_secs(1);
 
 /// One running edge.
@@ -148,7 +148,13 @@ impl Edge {
                 None => "Redis takes no writes".to_owned(),
             });
         }
-        None
+        match store.eviction_policy().await {
+            Ok(None) => None,
+            Ok(Some(policy)) => Some(format!(
+                "a full Redis would drop rooms in silence: its maxmemory-policy is {policy}"
+            )),
+            Err(_) => Some("Redis does not tell its maxmemory-policy".to_owned()),
+        }
     }
 }
 

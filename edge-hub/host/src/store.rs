@@ -188,6 +188,16 @@ impl Store {
         Ok(version.unwrap_or("unknown").trim().to_owned())
     }
 
+    /// The policy by which a full Redis would remove rooms in silence, if it has one.
+    pub async fn eviction_policy(&self) -> Result<Option<String>, StoreError> {
+        let info = self.command(&["INFO".into(), "memory".into()]).await?;
+        let Some(Value::Bytes(info)) = info.first() else {
+            return Ok(None);
+        };
+        let info = String::from_utf8_lossy(info);
+        Ok(contract::eviction_policy(&info).map(str::to_owned))
+    }
+
     async fn send(&self, command: Cmd) -> Result<Vec<Value>, StoreError> {
         let reply = self
             .connection

@@ -1,6 +1,6 @@
 use super::server::{Reply, Server};
 use super::world::{World, draft, draft_saying, stored};
-use clustertalk_core::redis::{bare_heartbeat, heartbeat, refuses_writes};
+use clustertalk_core::redis::{bare_heartbeat, eviction_policy, heartbeat, refuses_writes};
 use clustertalk_core::store::{Appended, Mode};
 use clustertalk_core::time::Timestamp;
 use std::time::{Duration, Instant};
@@ -83,6 +83,16 @@ fn a_full_server_stores_and_publishes_nothing() {
     assert_eq!(world.run("ZCARD @seen"), Reply::Integer(1));
     world.assert_silent(&mut listener);
     assert_eq!(stored(&world.append("ada", "m2")).seq, 2);
+}
+
+#[test]
+fn a_server_that_would_evict_rooms_is_recognised() {
+    let mut world = World::on(Server::with(&["--maxmemory-policy", "noeviction"]));
+    let info = world.run("INFO memory").text();
+    assert_eq!(eviction_policy(&info), None);
+    world.run("CONFIG SET maxmemory-policy volatile-lru");
+    let info = world.run("INFO memory").text();
+    assert_eq!(eviction_policy(&info), Some("volatile-lru"));
 }
 
 #[test]
