@@ -25,6 +25,7 @@ use crate::{
     application::Application,
     driver::Driver,
     metrics,
+    pace::Paces,
     relay::Relay,
     sandbox::{CallError, Sandbox},
     server::{Body, Origins, Refusal, Registry, Service, Upgrade},
@@ -42,6 +43,7 @@ pub struct Edge {
     application: Application,
     sandbox: Sandbox,
     relay: Arc<Relay>,
+    paces: Paces,
     anonymous: bool,
     connections: AtomicU64,
     draining: AtomicBool,
@@ -62,6 +64,7 @@ impl Edge {
             application,
             sandbox,
             relay,
+            paces: Paces::default(),
             anonymous,
             connections: AtomicU64::new(0),
             draining: AtomicBool::new(false),
@@ -80,6 +83,10 @@ impl Edge {
 
     pub fn relay(&self) -> &Arc<Relay> {
         &self.relay
+    }
+
+    pub fn paces(&self) -> &Paces {
+        &self.paces
     }
 
     pub fn anonymous(&self) -> bool {
@@ -213,6 +220,7 @@ impl Service for EdgeService {
             Arc::clone(&self.0),
             component,
             upgrade.token,
+            upgrade.peer.ip(),
             Arc::clone(upgrade.queue),
         ))
     }

@@ -91,6 +91,13 @@ pub fn text(edge: &Edge) -> String {
     ] {
         page.one(name, "counter", help, load(counter));
     }
+    let name = "clustertalk_reads_delayed_total";
+    let help =
+        "Frames after which a socket was read later, since its user or address sent too fast.";
+    page.head(name, "counter", help);
+    let paces = edge.paces();
+    page.line(name, "by=\"user\"", paces.users.delays());
+    page.line(name, "by=\"address\"", paces.addresses.delays());
     components(&mut page, &edge.sandbox().snapshot());
     page.0
 }
