@@ -442,6 +442,9 @@ pub fn members(reply: &[Value]) -> Result<Members, ReplyError> {
     Ok(Members { count, listed })
 }
 
+/// The code by which scripts refuse a log with an entry that is none of ours.
+pub const CORRUPT: &str = "CORRUPT";
+
 /// Adds a room to the list if there is place.
 pub fn open_room(keyspace: &Keyspace, room: &RoomName, most: u64) -> Call {
     Call::new(

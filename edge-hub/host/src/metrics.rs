@@ -38,6 +38,12 @@ pub fn text(edge: &Edge) -> String {
         "Rooms that this edge follows.",
         edge.relay().rooms_followed() as u64,
     );
+    page.one(
+        "clustertalk_rooms_unreadable",
+        "gauge",
+        "Rooms among them whose log is damaged.",
+        edge.relay().rooms_unreadable() as u64,
+    );
     if let Some(age) = edge.relay().heartbeat_age() {
         page.one(
             "clustertalk_redis_heartbeat_age_ms",
@@ -87,6 +93,11 @@ pub fn text(edge: &Edge) -> String {
             "clustertalk_presence_corrections_total",
             "Users whose connections Redis counted wrongly, as after a call that was not answered.",
             &figures.presence_corrections,
+        ),
+        (
+            "clustertalk_room_failures_total",
+            "Rooms that failed by an error of ours; their connections resumed.",
+            &figures.failures,
         ),
     ] {
         page.one(name, "counter", help, load(counter));

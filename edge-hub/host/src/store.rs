@@ -45,6 +45,14 @@ impl StoreError {
             Self::Reply(_) => None,
         }
     }
+
+    /// Whether Redis answers, and it is what it holds that cannot be read.
+    pub fn is_unreadable(&self) -> bool {
+        match self {
+            Self::Redis(error) => error.code() == Some(contract::CORRUPT),
+            Self::Reply(_) => true,
+        }
+    }
 }
 
 impl Store {

@@ -15,6 +15,8 @@ use crate::{store::StoreError, websocket::encode_text};
 
 /// Before another try when Redis did not answer.
 const PAUSE: Duration = Duration::from_millis(500);
+/// Before a client is to join again where the log itself is damaged: an operator has to mend it.
+const UNREADABLE_PAUSE: Duration = Duration::from_secs(10);
 
 /// Sends pages from `since` on, the first as `joined` if `members` are given, and answers where it
 /// came to; `None` if the connection went away meanwhile. The last page is the room's to send, so
@@ -26,13 +28,18 @@ pub async fn pages(
     since: Option<Position>,
     mut members: Option<Members>,
 ) -> Option<(Position, OwnedSemaphorePermit)> {
-    let Follower { queue, turn, .. } = follower;
+    let Follower { queue, turn, .. } = &follower;
     let mut position = since;
     loop {
-        let turn = Arc::clone(&turn).acquire_owned().await.ok()?;
+        let turn = Arc::clone(turn).acquire_owned().await.ok()?;
         queue.drained().await.ok()?;
         let (segments, head, more) = match next(&relay, &room, position).await {
             Ok(found) => found,
+            Err(error) if error.is_unreadable() => {
+                relay.note_unreadable(&room, &error);
+                follower.refuse(&room, UNREADABLE_PAUSE);
+                return None;
+            }
             Err(error) => {
                 tracing::debug!(%room, %error, "cannot read a page; trying again");
                 drop(turn);

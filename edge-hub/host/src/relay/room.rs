@@ -20,7 +20,7 @@ use clustertalk_core::{
 use tokio::{
     sync::{OwnedSemaphorePermit, mpsc},
     task::AbortHandle,
-    time::{Instant, MissedTickBehavior, interval, sleep},
+    time::{Instant, MissedTickBehavior, interval, sleep, timeout_at},
 };
 
 use self::presence::Presence;
@@ -44,6 +44,11 @@ const LINGER: Duration = Duration::from_secs(10);
 /// Before another try when Redis did not answer; it doubles up to [`LONGEST_PAUSE`].
 const PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// The longest pause where the log itself is damaged: an operator has to mend it.
+const UNREADABLE_PAUSE: Duration = Duration::from_secs(30);
+/// A room whose log is damaged is given up if nobody asks for it in this time; those who were told
+/// to come back do so earlier.
+const UNREADABLE_LINGER: Duration = Duration::from_secs(60);
 /// Bytes in a connection's queue up to which it is given a page at once. Half of what a queue
 /// takes: live messages of other rooms need place as well.
 const QUEUE_BYTES: usize = DEFAULT_QUEUE_BYTES / 2;
@@ -121,10 +126,20 @@ impl Room {
         self.relay.subscriber.subscribe(&self.name).await;
         let mut pause = PAUSE;
         while let Err(error) = self.open().await {
-            tracing::warn!(room = %self.name, %error, "cannot read the room; trying again");
-            sleep(pause).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
+            if error.is_unreadable() {
+                self.relay.note_unreadable(&self.name, &error);
+                self.refuse_joins(&mut commands, pause).await;
+                if self.needed_at.elapsed() > UNREADABLE_LINGER && self.retire(&commands) {
+                    return;
+                }
+                pause = (pause * 2).min(UNREADABLE_PAUSE);
+            } else {
+                tracing::warn!(room = %self.name, %error, "cannot read the room; trying again");
+                sleep(pause).await;
+                pause = (pause * 2).min(LONGEST_PAUSE);
+            }
         }
+        self.relay.note_readable(&self.name);
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -157,6 +172,21 @@ impl Room {
         self.cursor.advance(head);
         self.moved();
         Ok(())
+    }
+
+    /// Tells those who join in this time to try again after it.
+    async fn refuse_joins(
+        &mut self,
+        commands: &mut mpsc::UnboundedReceiver<Control>,
+        pause: Duration,
+    ) {
+        let until = Instant::now() + pause;
+        while let Ok(Some(command)) = timeout_at(until, commands.recv()).await {
+            if let Control::Attach { follower, .. } = command {
+                self.needed_at = Instant::now();
+                follower.refuse(&self.name, until.saturating_duration_since(self.needed_at));
+            }
+        }
     }
 
     async fn published(&mut self, payload: &[u8]) {
@@ -376,9 +406,16 @@ impl Room {
         loop {
             match self.fetch_page().await {
                 Ok(true) => {}
-                Ok(false) => break,
+                Ok(false) => {
+                    self.relay.note_readable(&self.name);
+                    break;
+                }
+                // The cursor has not moved: the next publication or check tries again.
+                Err(error) if error.is_unreadable() => {
+                    self.relay.note_unreadable(&self.name, &error);
+                    break;
+                }
                 Err(error) => {
-                    // The cursor has not moved: the next publication or check tries again.
                     tracing::warn!(room = %self.name, %error, "cannot catch up");
                     break;
                 }
@@ -502,9 +539,7 @@ impl Room {
         if !commands.is_empty() {
             return false;
         }
-        rooms.remove(&self.name);
-        // Under the lock, so that it comes before the subscription of a task that follows this one.
-        self.relay.subscriber.unsubscribe(&self.name);
+        self.relay.forget(&mut rooms, &self.name);
         true
     }
 }

@@ -316,6 +316,54 @@ async fn a_log_that_lost_its_tail_is_told_to_those_who_listen() {
 }
 
 #[tokio::test]
+async fn a_room_whose_log_is_damaged_is_refused_until_it_is_mended() {
+    let redis = RedisServer::start().await;
+    let mut to_redis = redis.connection().await;
+    let edge = Site::new().edge(&redis).await;
+    let mut ada = Client::join(edge.address, "ada").await;
+    ada.store("general", "m1", "one").await;
+    let unreadable = async |rooms: u64| {
+        eventually("a look at the logs", async || {
+            let found = edge.metric("clustertalk_rooms_unreadable").await;
+            (found == rooms).then_some(())
+        })
+        .await;
+    };
+    let foreign = "1795459200000-7";
+    for room in ["general", "tech"] {
+        let add = format!("XADD ct:{{{room}}}:log {foreign} event hello");
+        let _: String = ask(&mut to_redis, &add).await;
+    }
+
+    // One room is open, and nobody is in the other.
+    let mut bob = Client::open(edge.address).await;
+    bob.send(json!({ "type": "hello", "user": "bob", "rooms": [{ "room": "tech" }] }))
+        .await;
+    for _ in 0..2 {
+        let refused = bob.take("error").await;
+        let told = (&refused["code"], &refused["room"]);
+        assert_eq!(told, (&json!("unavailable"), &json!("tech")));
+        assert!(refused["retry_after_ms"].as_u64() > Some(0), "{refused}");
+        bob.send(json!({ "type": "join", "room": "tech" })).await;
+    }
+    unreadable(2).await;
+    assert_eq!(ada.say("general", "m2", "two").await["code"], "unavailable");
+
+    for room in ["general", "tech"] {
+        let delete = format!("XDEL ct:{{{room}}}:log {foreign}");
+        let _: u64 = ask(&mut to_redis, &delete).await;
+    }
+    unreadable(0).await;
+    bob.send(json!({ "type": "join", "room": "tech" })).await;
+    bob.take("joined").await;
+    // The log goes on beyond the number that the foreign entry had taken.
+    let last = ada.persist("general", "m2", "two").await;
+    let told = ada.take("joined").await;
+    let told = (&told["reason"], &told["position"]);
+    assert_eq!(told, (&json!("damaged"), &last));
+}
+
+#[tokio::test]
 async fn a_cut_subscription_is_made_anew_and_nothing_is_lost() {
     let redis = RedisServer::start().await;
     let mut connection = redis.connection().await;
