@@ -72,7 +72,10 @@ fn after_a_deletion_its_text_is_nowhere() {
     for kept in tombstones {
         let kept = kept.text();
         // In quotes: a tag may contain the letters by chance.
-        assert!(!kept.contains(&salt) && !kept.contains(r#""ada""#), "{kept}");
+        assert!(
+            !kept.contains(&salt) && !kept.contains(r#""ada""#),
+            "{kept}"
+        );
     }
     // The chain goes through all of it.
     world.assert_chain(Position::ORIGIN);

@@ -292,7 +292,7 @@ impl Room {
         let control = self.handle.control.clone();
         tokio::spawn(async move {
             sleep(after).await;
-            let Ok(turn) = follower.turn.acquire_owned().await else {
+            let Ok(turn) = Arc::clone(&follower.turn).acquire_owned().await else {
                 return;
             };
             // A connection that is gone needs no page.
