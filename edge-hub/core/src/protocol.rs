@@ -11,9 +11,9 @@ pub use decode::{ClientFrame, HistoryRange, JoinRoom, Refusal, decode, reference
 use crate::delivery::Lost;
 use crate::ids::{MessageId, Position, RoomName, Seq, Tag, User};
 use crate::limits::Limits;
-use crate::log::{Action, Moderation, Reference};
+use crate::log::{Action, Link, Moderation, Reference};
 use crate::time::{Timestamp, millis};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// The WebSocket subprotocol; without it the upgrade is refused.
@@ -52,7 +52,7 @@ pub enum ServerFrame {
 }
 
 /// What shows one entry of a room's log, live or within a page.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum EntryFrame {
@@ -65,6 +65,20 @@ impl EntryFrame {
     pub fn encode(&self) -> String {
         // As below.
         serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// How the entry hangs on the one before it.
+    pub fn link(&self) -> Link {
+        let (position, prev, from) = match self {
+            Self::Message(message) => (message.position, message.prev, None),
+            Self::Skipped(skipped) => (skipped.position, skipped.prev, skipped.from),
+        };
+        Link {
+            from: from.unwrap_or(position.seq),
+            seq: position.seq,
+            prev,
+            tag: position.tag,
+        }
     }
 }
 
@@ -166,7 +180,7 @@ pub struct Page {
     pub more: bool,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct MessageFrame {
     pub room: RoomName,
@@ -182,7 +196,7 @@ pub struct MessageFrame {
 }
 
 /// An entry without content: advance over it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Skipped {
     pub room: RoomName,
