@@ -1,5 +1,14 @@
-import type { RoomCursor } from "./cursor";
-import type { Entry, ErrorFrame, MessageFrame, Position, Reference } from "./frames";
+import { ORIGIN, type RoomCursor } from "./cursor";
+import {
+  type ClientFrame,
+  type Entry,
+  type ErrorFrame,
+  type MessageFrame,
+  type Position,
+  type Reference,
+  type SkippedFrame,
+  first,
+} from "./frames";
 import { ERRORS } from "./generated/codes";
 
 /** How long a delivered command is kept, should a failover lose it after all. */
@@ -11,14 +20,11 @@ export const INTERNAL_TRIES = 3;
 /** The pause before a retry for which the server named none. */
 const PAUSE_MS = 1_000;
 
-/** A message on its way. Plain JSON, so that it can be stored as it is. */
+/** What its user asked of a room, and how far it has come. Plain JSON, so that it can be stored as it is. */
 export type Command = Draft & Progress;
 
-export interface Draft {
-  readonly id: string;
-  readonly room: string;
-  readonly text: string;
-  readonly reply_to?: Reference;
+/** The frame that sends it, and what is remembered of it. */
+export interface Draft extends Request {
   /** By the client's clock. */
   readonly created_at_ms: number;
   /** How often it was answered by `internal`. */
@@ -26,6 +32,15 @@ export interface Draft {
   /** Who sent it, and where he stood in the room; `null` until it is sent for the first time. */
   readonly user: string | null;
   readonly after: Position | null;
+}
+
+/** What is asked, by the `type` of the frame that asks it. The outbox never looks into it. */
+export interface Request {
+  readonly type: "send";
+  readonly room: string;
+  readonly id: string;
+  readonly text: string;
+  readonly reply_to?: Reference;
 }
 
 /**
@@ -44,45 +59,127 @@ export type Progress =
   | { readonly state: "uncertain" }
   | { readonly state: "failed"; readonly code: string; readonly message: string };
 
-const AGAIN: Progress = { state: "waiting", not_before_ms: 0, paced: true };
+type Waiting = Extract<Command, { state: "waiting" }>;
 
-/** The commands of one user, in the order of their writing. A value: every change is a new one. */
+const AGAIN: Progress = { state: "waiting", not_before_ms: 0, paced: true };
+const UNCERTAIN: Progress = { state: "uncertain" };
+
+/** Who sends, since the last `welcome`. */
+interface Sender {
+  readonly connection: number;
+  readonly user: string;
+  /** Between paced commands. */
+  readonly pace_ms: number;
+}
+
+/**
+ * The commands of one user, in the order of their writing. A value: every change is a new one. The
+ * rules, and why an acknowledgement settles nothing, stand in `edge-hub/core/src/delivery/outbox.rs`.
+ */
 export class Outbox {
   readonly commands: readonly Command[];
+  private readonly sender: Sender | null;
+  /** When the next paced command may be sent. */
+  private readonly pacedUntil: number;
 
-  constructor(commands: readonly Command[]) {
+  private constructor(commands: readonly Command[], sender: Sender | null, pacedUntil: number) {
     this.commands = commands;
+    this.sender = sender;
+    this.pacedUntil = pacedUntil;
+  }
+
+  /** Begins with what the last run stored. What was on a connection then is on none that there is. */
+  static restored(commands: readonly Command[]): Outbox {
+    const own = commands.map((command) => (command.state === "sent" ? { ...command, connection: 0 } : command));
+    return new Outbox(own, null, 0);
   }
 
   find(id: string): Command | undefined {
     return this.commands.find((command) => command.id === id);
   }
 
-  /** Whether something in `room` waits to be sent, so that what comes next must queue behind it. */
-  waits(room: string): boolean {
-    return this.commands.some((command) => command.room === room && command.state === "waiting");
+  /** `ready`: the room is live, so that it may go out at once, unless others wait: then it takes its turn. */
+  added(now: number, request: Request, ready: boolean): Outbox {
+    if (this.find(request.id) !== undefined) return this;
+    const draft = { ...request, created_at_ms: now, tries: 0, user: null, after: null };
+    return this.with([...this.commands, moved(draft, this.asked(request.room, ready))]);
   }
 
-  added(command: Command): Outbox {
-    return this.find(command.id) ? this : new Outbox([...this.commands, command]);
-  }
-
-  /** `after` is where the room's cursor stands. */
-  sent(id: string, connection: number, user: string, after: Position): Outbox {
+  /** The user's wish to send a refused or uncertain command again, in his name. */
+  retried(id: string, ready: boolean): Outbox {
     return this.map((command) =>
-      command.id === id ? moved({ ...command, user, after }, { state: "sent", connection }) : command,
+      command.id === id && (command.state === "failed" || command.state === "uncertain")
+        ? moved({ ...command, tries: 0, user: null, after: null }, this.asked(command.room, ready))
+        : command,
     );
   }
 
-  /** `cursor` is the room's, `null` where the user left it. An acknowledgement alone never settles what is still to be passed. */
+  discarded(id: string): Outbox {
+    return this.keep((command) => command.id !== id);
+  }
+
+  private asked(room: string, ready: boolean): Progress {
+    const behind = this.commands.some((command) => command.room === room && command.state === "waiting");
+    return { state: "waiting", not_before_ms: 0, paced: !ready || behind };
+  }
+
+  /** A connection is live. What another user sent must not be sent again in this one's name unasked. */
+  welcomed(connection: number, user: string, messagesPerSecond: number): Outbox {
+    // Half the announced rate leaves room for what is new.
+    const sender = { connection, user, pace_ms: Math.ceil(2_000 / Math.max(1, messagesPerSecond)) };
+    return new Outbox(this.commands, sender, this.pacedUntil).map((command) =>
+      (command.state === "waiting" || command.state === "sent") && isOfAnother(command, sender)
+        ? moved(command, UNCERTAIN)
+        : command,
+    );
+  }
+
+  /** What may be sent now, into one of the rooms that are `ready`. In a room nothing overtakes what was written before it. */
+  nextToSend(now: number, ready: (room: string) => boolean): Command | undefined {
+    return this.firstOfRooms(ready).find((command) => this.dueAt(command) <= now);
+  }
+
+  /** When `nextToSend` will have something, if nothing else happens. */
+  nextDeadline(ready: (room: string) => boolean): number | null {
+    const all = this.firstOfRooms(ready).map((command) => this.dueAt(command));
+    return all.length === 0 ? null : Math.min(...all);
+  }
+
+  /** The first waiting command of each room. */
+  private firstOfRooms(ready: (room: string) => boolean): readonly Waiting[] {
+    const firsts = new Map<string, Waiting>();
+    for (const command of this.commands) {
+      if (command.state !== "waiting" || firsts.has(command.room)) continue;
+      if (ready(command.room)) firsts.set(command.room, command);
+    }
+    return [...firsts.values()];
+  }
+
+  private dueAt({ paced, not_before_ms }: Waiting): number {
+    return paced ? Math.max(this.pacedUntil, not_before_ms) : not_before_ms;
+  }
+
+  /** Transmitted on the connection that was welcomed last. `after` is where the room's cursor stands. */
+  sent(now: number, id: string, after: Position): Outbox {
+    const { sender } = this;
+    const command = this.find(id);
+    if (sender === null || command?.state !== "waiting") return this;
+    const { connection, user, pace_ms } = sender;
+    const pacedUntil = command.paced ? now + pace_ms : this.pacedUntil;
+    return new Outbox(this.commands, sender, pacedUntil).map((each) =>
+      each === command ? moved({ ...command, user, after }, { state: "sent", connection }) : each,
+    );
+  }
+
+  /**
+   * The server says that it is stored at `position`. That settles only what the room's cursor has
+   * passed at this very place, and what was sent to a room that the user left since (`null`).
+   */
   acked(now: number, id: string, position: Position, cursor: RoomCursor | null): Outbox {
-    const passed = cursor === null || position.seq <= cursor.position.seq;
-    const tag = cursor?.tagAt(position.seq);
-    // A number too far back to compare comes from the server's dedupe, which looked at the entry.
-    const settled = passed && (tag === undefined || tag === position.tag);
+    const passed = cursor === null || cursor.tagAt(position.seq) === position.tag;
     return this.map((command) => {
-      if (command.id !== id || command.state === "delivered") return command;
-      return settled ? delivered(now, command, position) : moved(command, { state: "acked", position });
+      if (command.id !== id || (command.state !== "sent" && command.state !== "acked")) return command;
+      return passed ? delivered(now, command, position) : moved(command, { state: "acked", position });
     });
   }
 
@@ -93,9 +190,9 @@ export class Outbox {
     );
   }
 
-  refused(now: number, error: ErrorFrame): Outbox {
+  refused(now: number, id: string, error: Refusal): Outbox {
     return this.map((command) => {
-      if (command.id !== error.ref || command.state !== "sent") return command;
+      if (command.id !== id || command.state !== "sent") return command;
       const tries = command.tries + (error.code === "internal" ? 1 : 0);
       if (!isTemporary(error) || tries >= INTERNAL_TRIES) {
         const { code, message } = error;
@@ -106,93 +203,142 @@ export class Outbox {
     });
   }
 
-  /** Entries of a room's log that came by. */
+  /** Entries of a room's log that came by: live, in a page, or in an answer to `history`. */
   passed(now: number, entries: readonly Entry[]): Outbox {
     return entries.reduce(
       (outbox: Outbox, entry) =>
-        entry.type === "message" ? outbox.returned(now, entry) : outbox.struck(entry.room, entry.position),
+        entry.type === "message" ? outbox.returned(now, entry) : outbox.struck(entry),
       this,
     );
   }
 
-  /** What the log says of commands that were stored; `head` where the server told a new truth. */
+  private returned(now: number, { room, id, position, user }: MessageFrame): Outbox {
+    return this.map((command) =>
+      command.id === id && command.room === room && command.user === user.id
+        ? delivered(now, command, position)
+        : command,
+    );
+  }
+
+  /**
+   * A stored command whose place holds a tombstone was deleted, and is never sent again. One that
+   * lies within a span was removed with its neighbours: whether it was meant, the user decides.
+   */
+  private struck(skipped: SkippedFrame): Outbox {
+    const { room, position } = skipped;
+    const isWithin = ({ seq }: Position) => seq >= first(skipped) && seq < position.seq;
+    return this.keep((command) => {
+      const own = command.room === room ? storedAt(command) : null;
+      return own === null || !isSame(own, position);
+    }).map((command) =>
+      command.room === room && command.state === "acked" && isWithin(command.position)
+        ? moved(command, UNCERTAIN)
+        : command,
+    );
+  }
+
+  /**
+   * What the room's cursor says of the commands that are said to be stored; `head` where the server
+   * told a new truth.
+   */
   reviewed(now: number, room: string, cursor: RoomCursor, head: Position | null): Outbox {
-    return this.map((command) => {
-      if (command.room !== room) return command;
-      if (command.state !== "acked" && command.state !== "delivered") return command;
-      const { position } = command;
-      if (head !== null && position.seq > head.seq) return moved(command, AGAIN);
-      const tag = cursor.tagAt(position.seq) ?? (head?.seq === position.seq ? head.tag : undefined);
-      if (tag === undefined) return command;
-      if (tag !== position.tag) return moved(command, AGAIN);
+    return this.judged(now, room, ({ seq, tag: own }) => {
+      if (head !== null && head.seq < seq) return "lost";
+      const tag = cursor.tagAt(seq) ?? (head?.seq === seq ? head.tag : undefined);
+      if (tag === undefined) return null;
+      if (tag !== own) return "lost";
       // The head may be told before the entries that lead to it.
-      const passed = position.seq <= cursor.position.seq;
-      return command.state === "acked" && passed ? delivered(now, command, position) : command;
+      return seq <= cursor.position.seq ? "kept" : null;
     });
   }
 
   /**
-   * A room has been read up to its head on `connection`; numbers up to `lostTo` could not be had.
-   * What was sent on an earlier connection and did not come by was not stored, unless it was lost
-   * with those numbers.
+   * The room's cursor stands on a branch of the log that may not be the one it read before. What was
+   * delivered there, and was not passed on this one, is only said to be stored again.
    */
-  caughtUp(room: string, connection: number, cursor: RoomCursor, lostTo: number | null): Outbox {
+  forked(room: string, cursor: RoomCursor): Outbox {
     return this.map((command) => {
-      if (command.room !== room) return command;
-      if (command.state === "sent" && command.connection !== connection) {
-        const lost = lostTo !== null && (command.after === null || command.after.seq < lostTo);
-        return moved(command, lost ? { state: "uncertain" } : AGAIN);
-      }
-      if (command.state === "acked" && lostTo !== null && command.position.seq <= lostTo) {
-        return cursor.tagAt(command.position.seq) === undefined
-          ? moved(command, { state: "uncertain" })
-          : command;
-      }
-      return command;
+      if (command.room !== room || command.state !== "delivered") return command;
+      const { position } = command;
+      const passed = cursor.tagAt(position.seq) === position.tag;
+      return passed ? command : moved(command, { state: "acked", position });
     });
   }
 
+  /**
+   * A room has been read up to its head on the connection that was welcomed last; numbers up to
+   * `lostTo` could not be had. What was sent on an earlier connection and did not come by was not
+   * stored, unless it was lost with those numbers.
+   */
+  caughtUp(room: string, lostTo: number | null): Outbox {
+    const next = this.map((command) => {
+      if (command.room !== room || command.state !== "sent") return command;
+      if (command.connection === this.sender?.connection) return command;
+      const lost = lostTo !== null && (command.after?.seq ?? 0) < lostTo;
+      return moved(command, lost ? UNCERTAIN : AGAIN);
+    });
+    return lostTo === null ? next : next.untold(room, lostTo);
+  }
+
+  /** The log keeps nothing up to `to`. Of what is said to be stored there nobody can tell any more. */
+  untold(room: string, to: number): Outbox {
+    return this.map((command) =>
+      command.room === room && command.state === "acked" && command.position.seq <= to
+        ? moved(command, UNCERTAIN)
+        : command,
+    );
+  }
+
+  /**
+   * Where commands are said to be that the cursor went by without seeing: between a fork and the
+   * newest entries, or so far back that it forgot. `history` decides.
+   */
+  inDoubt(room: string, cursor: RoomCursor): readonly Position[] {
+    const { seq } = cursor.position;
+    return this.commands.flatMap((command) => {
+      if (command.room !== room || command.state !== "acked") return [];
+      const { position } = command;
+      return position.seq <= seq && cursor.tagAt(position.seq) === undefined ? [position] : [];
+    });
+  }
+
+  /**
+   * Whether something is said to be stored beyond number `seq`. An edge that stands there for long
+   * reads a log that lost it, and nothing will come by: a reason to join again.
+   */
+  isStoredBeyond(room: string, seq: number): boolean {
+    return this.stored(room).some((position) => position.seq > seq);
+  }
+
   /** Where commands were stored, as far as is known. */
-  stored(room: string): readonly Position[] {
-    return this.commands.flatMap((command) =>
-      command.room === room && (command.state === "acked" || command.state === "delivered")
-        ? [command.position]
-        : [],
-    );
+  private stored(room: string): readonly Position[] {
+    return this.commands.flatMap((command) => {
+      const position = command.room === room ? storedAt(command) : null;
+      return position === null ? [] : [position];
+    });
   }
 
-  /** The log left the branch that was read, and `lost` is not in it. */
-  forked(room: string, lost: readonly Position[]): Outbox {
-    const tags = new Set(lost.map(({ tag }) => tag));
-    return this.map((command) =>
-      command.room === room &&
-      (command.state === "acked" || command.state === "delivered") &&
-      tags.has(command.position.tag)
-        ? moved(command, AGAIN)
-        : command,
-    );
+  /** The log was asked: it holds the positions `kept`, and does not hold those that are `lost`. */
+  decided(now: number, room: string, kept: readonly Position[], lost: readonly Position[]): Outbox {
+    return this.judged(now, room, (position) => {
+      if (lost.some((each) => isSame(each, position))) return "lost";
+      return kept.some((each) => isSame(each, position)) ? "kept" : null;
+    });
   }
 
-  /** What another user sent must not be sent again in this one's name unasked. */
-  owned(user: string): Outbox {
-    return this.map((command) =>
-      command.state === "sent" && command.user !== user ? moved(command, { state: "uncertain" }) : command,
-    );
+  /**
+   * Where to resume a room so that what became of its commands can be seen: before the oldest that
+   * is on its way, else at the newest that was delivered.
+   */
+  resumeAt(room: string): Position | null {
+    const own = this.commands.filter((command) => command.room === room);
+    const open = own
+      .filter((command) => command.state === "sent" || command.state === "acked")
+      .map((command) => command.after ?? ORIGIN);
+    return ascending(open)[0] ?? ascending(this.stored(room)).at(-1) ?? null;
   }
 
-  /** The user's wish to send a refused or uncertain command again. */
-  retried(id: string, paced: boolean): Outbox {
-    return this.map((command) =>
-      command.id === id && (command.state === "failed" || command.state === "uncertain")
-        ? moved({ ...command, tries: 0 }, { state: "waiting", not_before_ms: 0, paced })
-        : command,
-    );
-  }
-
-  discarded(id: string): Outbox {
-    return this.keep((command) => command.id !== id);
-  }
-
+  /** Forgets what was delivered long ago, or long before the rest. */
   pruned(now: number): Outbox {
     const settled = this.commands.filter((command) => command.state === "delivered");
     const surplus = new Set(settled.slice(0, Math.max(0, settled.length - KEPT_ITEMS)));
@@ -203,51 +349,82 @@ export class Outbox {
     );
   }
 
-  private returned(now: number, message: MessageFrame): Outbox {
-    const { room, id, position, user } = message;
+  private judged(
+    now: number,
+    room: string,
+    judge: (position: Position) => "kept" | "lost" | null,
+  ): Outbox {
     return this.map((command) => {
-      if (command.id !== id || command.room !== room || command.user !== user.id) return command;
-      if (command.state === "delivered" && command.position.tag === position.tag) return command;
-      return delivered(now, command, position);
+      const position = command.room === room ? storedAt(command) : null;
+      switch (position === null ? null : judge(position)) {
+        case "kept":
+          return position === null ? command : delivered(now, command, position);
+        case "lost":
+          return moved(command, isOfAnother(command, this.sender) ? UNCERTAIN : AGAIN);
+        case null:
+          return command;
+      }
     });
   }
 
-  /** A stored command whose place holds a tombstone was deleted, and is never sent again. */
-  private struck(room: string, position: Position): Outbox {
-    return this.keep(
-      (command) =>
-        command.room !== room ||
-        (command.state !== "acked" && command.state !== "delivered") ||
-        command.position.seq !== position.seq ||
-        command.position.tag !== position.tag,
-    );
-  }
-
   private map(change: (command: Command) => Command): Outbox {
-    const commands = this.commands.map(change);
-    const same = commands.every((command, index) => command === this.commands[index]);
-    return same ? this : new Outbox(commands);
+    return this.with(this.commands.map(change));
   }
 
   private keep(condition: (command: Command) => boolean): Outbox {
-    const commands = this.commands.filter(condition);
-    return commands.length === this.commands.length ? this : new Outbox(commands);
+    return this.with(this.commands.filter(condition));
+  }
+
+  /** The same commands stay the same value. */
+  private with(commands: readonly Command[]): Outbox {
+    const same =
+      commands.length === this.commands.length &&
+      commands.every((command, index) => command === this.commands[index]);
+    return same ? this : new Outbox(commands, this.sender, this.pacedUntil);
   }
 }
 
+/** An `error` that answers a command. */
+export type Refusal = Pick<ErrorFrame, "code" | "message" | "retry_after_ms">;
+
 /** Whether the same frame may succeed later. */
-export function isTemporary(error: ErrorFrame): boolean {
+export function isTemporary(error: Refusal): boolean {
   const code = ERRORS.get(error.code);
   return code === undefined ? error.retry_after_ms !== undefined : code.retry !== "never";
 }
 
+/** The frame that sends a command. */
+export function frameOf({ type, room, id, text, reply_to }: Command): ClientFrame {
+  return { type, room, id, text, ...(reply_to === undefined ? {} : { reply_to }) };
+}
+
+/** Where it was stored, as far as is known. */
+function storedAt(command: Command): Position | null {
+  return command.state === "acked" || command.state === "delivered" ? command.position : null;
+}
+
+/** Whether it was sent, and not by the one who sends now. */
+function isOfAnother({ user }: Draft, sender: Sender | null): boolean {
+  return user !== null && sender !== null && user !== sender.user;
+}
+
+function isSame(one: Position, other: Position): boolean {
+  return one.seq === other.seq && one.tag === other.tag;
+}
+
+function ascending(positions: readonly Position[]): readonly Position[] {
+  return positions.toSorted((one, other) => one.seq - other.seq);
+}
+
+/** It stands in the log at `position`. */
 function delivered(now: number, command: Command, position: Position): Command {
+  if (command.state === "delivered" && isSame(command.position, position)) return command;
   return moved(command, { state: "delivered", position, settled_at_ms: now });
 }
 
 /** The command with another progress, and nothing left of the one it had. */
 function moved(command: Draft, progress: Progress): Command {
-  const { id, room, text, reply_to, created_at_ms, tries, user, after } = command;
-  const draft = { id, room, text, created_at_ms, tries, user, after };
+  const { type, id, room, text, reply_to, created_at_ms, tries, user, after } = command;
+  const draft = { type, id, room, text, created_at_ms, tries, user, after };
   return { ...draft, ...(reply_to === undefined ? {} : { reply_to }), ...progress };
 }

@@ -26,7 +26,7 @@ function timeline(...entries: MessageFrame[]): Timeline {
 }
 
 function pending(id: string, user: string | null = null): Command {
-  const draft = { id, room: "general", text: "", created_at_ms: 0, tries: 0, user, after: null };
+  const draft = { type: "send", id, room: "general", text: "", created_at_ms: 0, tries: 0, user, after: null } as const;
   return { ...draft, state: "waiting", not_before_ms: 0, paced: false };
 }
 
@@ -97,6 +97,11 @@ test("a message that a failover lost is marked until it comes again", () => {
   const again = { ...message(2), position: { seq: 2, tag: "00000000000000aa" } };
   const whole = shown(forked, { type: "entries", room: "general", entries: [again] });
   expect(told(whole)).toEqual(["day", "opens 1", "2"]);
+});
+
+test("an own message whose place is in doubt is shown once", () => {
+  const rows = told(timeline(message(1), message(2, "ada")), [pending("m2", "ada"), pending("m3")]);
+  expect(rows.filter((row) => row.startsWith("pending"))).toHaveLength(1);
 });
 
 test("own unsettled messages stand at the end and keep their key when they are delivered", () => {

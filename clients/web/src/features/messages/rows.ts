@@ -19,6 +19,7 @@ export type Row = { readonly key: string } & (
 /** What the room shows, oldest first, with the user's own unsettled messages at the end. */
 export function rowsOf({ items, more }: Timeline, commands: readonly Command[], self: string | null): readonly Row[] {
   const rows: Row[] = [];
+  const shown = new Set<string>();
   const missing = gaps(items);
   const oldest = items[0] === undefined ? 1 : span(items[0]).from;
   if (more !== false && oldest > 1) rows.push({ key: "older", type: "gap", before: oldest });
@@ -43,13 +44,17 @@ export function rowsOf({ items, more }: Timeline, commands: readonly Command[], 
       last = null;
     }
     const opens = last?.user.id !== message.user.id || message.at - last.at > TOGETHER_MS;
-    rows.push({ key: keyOf(message.user.id, message.id, lost), type: "message", message, lost, opens });
+    const key = keyOf(message.user.id, message.id, lost);
+    shown.add(key);
+    rows.push({ key, type: "message", message, lost, opens });
     last = message;
   }
 
-  for (const [index, command] of commands.entries()) {
+  // While it is not known whether a failover took it, a message is shown where it was.
+  const pending = commands.map((command) => ({ key: keyOf(command.user ?? self ?? "", command.id, false), command }));
+  for (const [index, { key, command }] of pending.filter((each) => !shown.has(each.key)).entries()) {
     const opens = index === 0 && (last === null || last.user.id !== self);
-    rows.push({ key: keyOf(command.user ?? self ?? "", command.id, false), type: "pending", command, opens });
+    rows.push({ key, type: "pending", command, opens });
   }
   return rows;
 }
