@@ -457,9 +457,9 @@ impl Room {
 
     /// Takes over what the log says without delivering it.
     fn stand_after(&mut self, catch: Catch) {
-        if let Some(first) = catch.entries.first() {
-            self.cursor.advance(first.link.before());
-        }
+        let first = catch.entries.first();
+        self.cursor
+            .turn(first.map_or(catch.position, |entry| entry.link.before()));
         for entry in catch.entries {
             self.cursor.advance(entry.link.position());
             self.cache.push(entry);
