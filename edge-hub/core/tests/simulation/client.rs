@@ -102,6 +102,16 @@ struct Refused {
 }
 
 #[derive(Deserialize)]
+struct Pong {
+    rooms: Vec<Stands>,
+}
+
+#[derive(Deserialize)]
+struct Stands {
+    position: Position,
+}
+
+#[derive(Deserialize)]
 struct Ack {
     id: MessageId,
     position: Position,
@@ -255,6 +265,7 @@ impl Client {
             "history" => self.history(read(frame))?,
             "ack" => self.acknowledged(&read(frame)),
             "error" => self.refused(&read(frame)),
+            "pong" => self.compared(read::<Pong>(frame).rooms[0].position),
             _ => {}
         }
         Ok(())
@@ -385,6 +396,14 @@ impl Client {
         self.caught_up = end;
         if end && !self.joining {
             self.outbox.caught_up(&self.room, self.lost_to.take());
+        }
+    }
+
+    /// An edge that stands below what is said to be stored reads a log that lost it.
+    fn compared(&mut self, edge: Position) {
+        let is_behind = self.position().is_some_and(|own| edge.seq < own.seq);
+        if self.joined && (is_behind || self.outbox.is_stored_beyond(&self.room, edge)) {
+            self.rejoin();
         }
     }
 

@@ -7,6 +7,7 @@ use super::model::Redis;
 use super::network::{Channel, Socket};
 use super::random::Random;
 use clustertalk_core::event::Event;
+use serde_json::json;
 use std::collections::{BTreeMap, VecDeque};
 
 const EDGES: usize = 3;
@@ -114,7 +115,8 @@ impl World {
             43..48 => self.look(edge),
             55..58 => self.redis.delete(&mut self.random),
             58 if self.faults.by_hand => self.redis.remove_by_hand(&mut self.random),
-            48..55 | 59..79 => self.connect(client),
+            48..52 => self.pong(client),
+            52..55 | 59..79 => self.connect(client),
             79 => self.restart_client(client),
             80..110 => {
                 for _ in 0..1 + self.random.below(8) {
@@ -154,6 +156,7 @@ impl World {
             }
             for client in 0..self.clients.len() {
                 self.connect(client);
+                self.pong(client);
                 self.clients[client].tick(self.now);
                 self.collect(client);
                 while self.move_frames(client)? {}
@@ -204,6 +207,19 @@ impl World {
         self.clients[client].connected(socket);
         self.call(socket, Event::Opened);
         self.collect(client);
+    }
+
+    /// The edge says where it stands, as in an answer to `ping`.
+    fn pong(&mut self, client: usize) {
+        let Some(socket) = self.clients[client].socket else {
+            return;
+        };
+        let socket = &mut self.sockets[socket];
+        if let Some(position) = self.edges[socket.edge].room.position() {
+            let rooms = json!([{"room": "general", "position": position}]);
+            let pong = json!({"type": "pong", "rooms": rooms});
+            socket.down.push_back(pong.to_string());
+        }
     }
 
     pub fn cut(&mut self, socket: usize) {
