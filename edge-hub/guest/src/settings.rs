@@ -2,6 +2,7 @@
 
 use clustertalk_core::hub::Settings as HubSettings;
 use clustertalk_core::ids::RoomName;
+use clustertalk_core::limits::Limits;
 use clustertalk_core::redis::Keyspace;
 use spin_sdk::variables;
 
@@ -25,10 +26,15 @@ pub fn read() -> Result<Settings, String> {
                 .map_err(|error| format!("variable `rooms`: {error}, got `{room}`"))
         })
         .collect::<Result<Vec<_>, _>>()?;
+    let limits: Limits = serde_json::from_str(&variable("limits")?)
+        .map_err(|error| format!("variable `limits`: {error}"))?;
+    limits
+        .check()
+        .map_err(|error| format!("variable `limits`: {error}"))?;
     Ok(Settings {
         hub: HubSettings {
             default_rooms,
-            ..HubSettings::default()
+            limits,
         },
         keyspace,
         redis_url: variable("redis_url")?,

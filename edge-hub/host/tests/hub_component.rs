@@ -33,7 +33,7 @@ component = "hub"
 [component.hub]
 source = "target/components/hub.wasm"
 allowed_outbound_hosts = ["{{ redis_url }}"]
-variables = { redis_url = "{{ redis_url }}", redis_prefix = "ct", rooms = "general", anonymous = "true" }
+variables = { redis_url = "{{ redis_url }}", redis_prefix = "ct", rooms = "general", limits = "{}", anonymous = "true" }
 [component.hub.dependencies]
 "clustertalk:moderation/moderator@1.0.0" = { path = "target/components/moderation.wasm" }
 "clustertalk:analytics/recorder@1.0.0" = { path = "target/components/analytics.wasm" }

@@ -405,6 +405,7 @@ name = "test"
 redis_url = { required = true }
 redis_prefix = { default = "ct" }
 rooms = { default = "general,tech,random" }
+limits = { default = "{}" }
 anonymous = { default = "true" }
 
 [[trigger.http]]
@@ -421,6 +422,7 @@ allowed_outbound_hosts = ["redis://127.0.0.1:*"]
 redis_url = "{{ redis_url }}"
 redis_prefix = "{{ redis_prefix }}"
 rooms = "{{ rooms }}"
+limits = "{{ limits }}"
 anonymous = "{{ anonymous }}"
 [component.hub.dependencies]
 "clustertalk:moderation/moderator@1.0.0" = { path = "moderation.wasm" }
