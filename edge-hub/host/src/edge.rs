@@ -24,7 +24,6 @@ use tokio::time::timeout;
 use crate::{
     application::Application,
     driver::Driver,
-    metrics,
     relay::Relay,
     sandbox::{CallError, Sandbox},
     server::{Body, Origins, Refusal, Registry, Service, Upgrade},
@@ -112,6 +111,24 @@ impl Edge {
         self.draining.store(true, Ordering::Relaxed);
     }
 
+    /// The answer to a request for the state of this edge, if it is one.
+    pub(crate) async fn health<B>(&self, request: &Request<B>) -> Option<Response<Body>> {
+        if !matches!(*request.method(), Method::GET | Method::HEAD) {
+            return None;
+        }
+        match request.uri().path() {
+            "/healthz" => Some(state(StatusCode::OK, r#"{"status":"ok"}"#)),
+            "/readyz" => Some(match self.unready().await {
+                None => state(StatusCode::OK, r#"{"status":"ready"}"#),
+                Some(reason) => {
+                    let body = serde_json::json!({ "status": "unready", "reason": reason });
+                    state(StatusCode::SERVICE_UNAVAILABLE, body.to_string())
+                }
+            }),
+            _ => None,
+        }
+    }
+
     /// Why this edge should get no traffic, if so.
     async fn unready(&self) -> Option<&'static str> {
         if self.draining.load(Ordering::Relaxed) {
@@ -151,24 +168,9 @@ impl Service for EdgeService {
             let reason = "pages of this origin may not use this edge";
             return Refusal::new(StatusCode::FORBIDDEN, "bad_origin", reason).into_response();
         }
-        match (request.method(), request.uri().path()) {
-            (&Method::GET | &Method::HEAD, "/healthz") => {
-                plain(StatusCode::OK, "application/json", r#"{"status":"ok"}"#)
-            }
-            (&Method::GET | &Method::HEAD, "/readyz") => match edge.unready().await {
-                None => plain(StatusCode::OK, "application/json", r#"{"status":"ready"}"#),
-                Some(reason) => {
-                    let body =
-                        serde_json::json!({ "status": "unready", "reason": reason }).to_string();
-                    plain(StatusCode::SERVICE_UNAVAILABLE, "application/json", body)
-                }
-            },
-            (&Method::GET | &Method::HEAD, "/metrics") => plain(
-                StatusCode::OK,
-                "text/plain; version=0.0.4",
-                metrics::text(edge),
-            ),
-            _ => component(edge, request).await,
+        match edge.health(&request).await {
+            Some(health) => health,
+            None => component(edge, request).await,
         }
     }
 
@@ -226,7 +228,15 @@ async fn component(edge: &Arc<Edge>, request: Request<Incoming>) -> Response<Bod
     }
 }
 
-fn plain(status: StatusCode, kind: &'static str, body: impl Into<Bytes>) -> Response<Body> {
+fn state(status: StatusCode, body: impl Into<Bytes>) -> Response<Body> {
+    plain(status, "application/json", body)
+}
+
+pub(crate) fn plain(
+    status: StatusCode,
+    kind: &'static str,
+    body: impl Into<Bytes>,
+) -> Response<Body> {
     let body = Full::new(body.into()).map_err(|never: Infallible| match never {});
     let mut response = Response::new(body.boxed_unsync());
     *response.status_mut() = status;

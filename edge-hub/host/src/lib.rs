@@ -1,6 +1,7 @@
 //! The native host of ClusterTalk Edge: sockets, timers, Redis connections and budgets.
 //! It decides nothing about chat.
 
+pub mod admin;
 pub mod application;
 pub mod clock;
 pub mod command;
@@ -8,6 +9,7 @@ pub mod config;
 pub mod driver;
 pub mod edge;
 pub mod local_redis;
+pub mod logs;
 pub mod metrics;
 pub mod policy;
 pub mod queue;
@@ -16,6 +18,7 @@ pub mod sandbox;
 pub mod server;
 pub mod socket;
 pub mod store;
+pub mod toml_file;
 pub mod websocket;
 
 #[cfg(test)]

@@ -10,10 +10,12 @@ mod system {
     mod client;
     mod command_line;
     mod components;
+    mod configuration;
     mod crashes;
     mod harness;
     mod http;
     mod http_client;
+    mod logs;
     mod redis_doc;
     mod resume;
     mod slow_consumer;

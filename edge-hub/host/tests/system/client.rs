@@ -212,6 +212,11 @@ impl Client {
         }
     }
 
+    /// Waits for a frame of a type, or for the close.
+    pub async fn closed_or(&mut self, kind: &str) {
+        let _ = self.find(kind, |frame| frame["type"] == kind).await;
+    }
+
     /// What came of a type and was not taken.
     pub fn kept(&mut self, kind: &str) -> Vec<Value> {
         let of_kind = |frame: &Value| frame["type"] == kind;

@@ -16,7 +16,7 @@ use super::{
 };
 
 /// Runs a command to its end: exit code, standard output, standard error.
-async fn run(command: &mut Command) -> (i32, String, String) {
+pub async fn run(command: &mut Command) -> (i32, String, String) {
     let output = within("the end of a command", command.output())
         .await
         .expect("a command");
@@ -26,7 +26,7 @@ async fn run(command: &mut Command) -> (i32, String, String) {
 }
 
 /// The one sentence that a failed command leaves.
-async fn sentence(command: &mut Command) -> String {
+pub async fn sentence(command: &mut Command) -> String {
     let (code, output, error) = run(command).await;
     assert_eq!((code, output.as_str()), (1, ""), "{error}");
     let [line] = error.lines().collect::<Vec<_>>()[..] else {
@@ -198,7 +198,7 @@ async fn doctor_finds_what_would_lose_messages() {
 async fn help_names_every_command() {
     let (code, output, _) = run(&mut clustertalk("--help")).await;
     assert_eq!(code, 0);
-    for command in ["up", "send", "tail", "doctor"] {
+    for command in ["up", "send", "tail", "doctor", "config"] {
         let line = output
             .lines()
             .find(|line| line.trim_start().starts_with(command));

@@ -255,11 +255,21 @@ impl Site {
 
     /// The same by the URL of the Redis.
     pub async fn edge_on(&self, redis: &str) -> Edge {
+        self.start(&mut self.up_on(redis)).await
+    }
+
+    /// The same with other settings.
+    pub async fn edge_with(&self, redis: &RedisServer, flags: &[&str]) -> Edge {
+        self.start(self.up_on(&redis.url()).args(flags)).await
+    }
+
+    /// What starts an edge on the Redis of this URL.
+    pub fn up_on(&self, redis: &str) -> Command {
         let data = Path::new(env!("CARGO_TARGET_TMPDIR")).join("system");
         let mut command = self.up();
         command.arg("--data").arg(data);
         command.args(["--redis", redis]);
-        self.start(&mut command).await
+        command
     }
 
     /// An edge with a private Redis in its data folder.
@@ -289,11 +299,14 @@ impl Site {
         };
         let address = after("is up: http://").await.parse().expect("an address");
         let redis = after("Redis: ").await;
+        let admin = after("Metrics: http://").await;
+        let admin = admin.trim_end_matches("/metrics").parse();
         Edge {
             child,
             output,
             address,
             redis,
+            admin: admin.expect("an address"),
             log,
             _folder: Arc::clone(&self.folder),
         }
@@ -330,6 +343,8 @@ pub struct Edge {
     pub address: SocketAddr,
     /// Where its Redis is.
     pub redis: String,
+    /// Where its operators look.
+    pub admin: SocketAddr,
     log: PathBuf,
     /// It watches its components there.
     _folder: Arc<TempDir>,
@@ -349,9 +364,14 @@ impl Edge {
         request(self.address, "POST", &path, &[], &body.to_string()).await
     }
 
+    /// `/metrics`.
+    pub async fn metrics(&self) -> String {
+        request(self.admin, "GET", "/metrics", &[], "").await.text
+    }
+
     /// One figure of `/metrics`, by its name with its labels.
     pub async fn metric(&self, name: &str) -> u64 {
-        let page = self.get("/metrics").await.text;
+        let page = self.metrics().await;
         let line = page.lines().find_map(|line| line.strip_prefix(name));
         let value = line.unwrap_or_else(|| panic!("no `{name}` in:\n{page}"));
         value.trim().parse().expect("a number")
