@@ -12,6 +12,7 @@ mod system {
     mod components;
     mod configuration;
     mod crashes;
+    mod drain;
     mod harness;
     mod http;
     mod http_client;

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result, bail};
-use clustertalk_core::redis::Keyspace;
+use clustertalk_core::{protocol::ServerFrame, redis::Keyspace, time::millis};
 use tokio::{
     net::TcpListener,
     signal::unix::{Signal, SignalKind, signal},
@@ -22,6 +22,7 @@ use crate::{
     server::{Options, Server, listen},
     socket,
     store::Store,
+    websocket::encode_text,
 };
 
 /// Runs the edge until Ctrl-C or SIGTERM.
@@ -218,7 +219,12 @@ async fn drain(
     let end = Instant::now() + time;
     let registry = server.registry();
     let moving = async {
-        registry.drain(time / 4).await;
+        registry
+            .drain(time * 3 / 4, |left| {
+                let after_ms = millis(left);
+                encode_text(&ServerFrame::Draining { after_ms }.encode())
+            })
+            .await;
         std::future::pending().await
     };
     let gone = async {
