@@ -57,6 +57,9 @@ pub struct Edge {
     /// Where the edge is.
     #[arg(long, default_value = "http://127.0.0.1:3000", value_name = "URL")]
     pub url: String,
+    /// Certificates in PEM to trust beside the public authorities.
+    #[arg(long, value_name = "FILE")]
+    pub ca: Option<PathBuf>,
     /// The room.
     #[arg(long, default_value = "general", value_name = "ROOM", value_parser = room)]
     pub room: RoomName,
@@ -125,6 +128,7 @@ pub struct Config {
     /// Whether anyone may choose a name.
     pub anonymous: bool,
     pub origins: Origins,
+    pub tls: Option<TlsFiles>,
     /// How long the end may take.
     pub drain: Duration,
     pub log: String,
@@ -134,6 +138,13 @@ pub struct Config {
     pub connections_per_address: usize,
     /// Values for variables of the application, by name.
     pub spin_variables: BTreeMap<String, String>,
+}
+
+/// Both are PEM.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsFiles {
+    pub certificate: PathBuf,
+    pub key: PathBuf,
 }
 
 /// Why there is no [`Config`].
@@ -276,6 +287,19 @@ impl Config {
             true => settings.redis.clone(),
             false => named().or(settings.redis.clone()),
         };
+        let tls = match (&settings.tls_certificate, &settings.tls_key) {
+            (None, None) => None,
+            (Some(certificate), Some(key)) => Some(TlsFiles {
+                certificate: certificate.clone(),
+                key: key.clone(),
+            }),
+            (Some(_), None) => {
+                return Err(given.refuse("tls-certificate", "`tls-key` is missing"));
+            }
+            (None, Some(_)) => {
+                return Err(given.refuse("tls-key", "`tls-certificate` is missing"));
+            }
+        };
         let is_loopback = settings.listen.ip().is_loopback();
         if !is_loopback && !settings.allow_anonymous {
             return Err(ConfigError::Anonymous(settings.listen.ip()));
@@ -292,6 +316,7 @@ impl Config {
             redis,
             manifest: settings.manifest,
             anonymous: true,
+            tls,
             drain: settings.drain,
             log: settings.log,
             log_format: settings.log_format,

@@ -8,6 +8,7 @@ pub mod command;
 pub mod config;
 pub mod driver;
 pub mod edge;
+pub mod http_client;
 pub mod local_redis;
 pub mod logs;
 pub mod metrics;
@@ -18,6 +19,7 @@ pub mod sandbox;
 pub mod server;
 pub mod socket;
 pub mod store;
+pub mod stream;
 pub mod toml_file;
 pub mod websocket;
 

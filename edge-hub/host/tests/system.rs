@@ -20,5 +20,6 @@ mod system {
     mod redis_doc;
     mod resume;
     mod slow_consumer;
+    mod tls;
     mod two_edges;
 }

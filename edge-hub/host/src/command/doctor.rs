@@ -9,6 +9,7 @@ use super::up::application;
 use crate::{
     config::{Config, RedisUrl},
     sandbox::{PoolLimits, RedisPool, Sandbox},
+    server::Tls,
 };
 
 /// Files beside those of connections: components, Redis, listeners, logs.
@@ -35,6 +36,15 @@ pub async fn run(config: Config) -> Result<()> {
                     "cannot listen on {address}: {error}; stop what runs there or give `{flag}`"
                 ),
             ),
+        }
+    }
+    if let Some(files) = config.tls.clone() {
+        match Tls::load(files).await {
+            Ok(_) => note(
+                true,
+                "the certificate and its key belong together".to_owned(),
+            ),
+            Err(error) => note(false, error.to_string()),
         }
     }
     match files() {

@@ -19,7 +19,7 @@ use crate::{
     local_redis::LocalRedis,
     relay::Relay,
     sandbox::{PoolLimits, RedisPool, Sandbox},
-    server::{Options, Server, listen},
+    server::{Options, Server, Tls, listen},
     socket,
     store::Store,
     websocket::encode_text,
@@ -29,7 +29,7 @@ use crate::{
 pub async fn run(config: Config) -> Result<()> {
     // Listened for from the start, so that a Ctrl-C while components compile ends this as well.
     let mut signals = Signals::new()?;
-    let listeners = Listeners::open(&config)?;
+    let listeners = Listeners::open(&config).await?;
     std::fs::create_dir_all(&config.data)
         .with_context(|| format!("cannot create {}", config.data.display()))?;
 
@@ -102,10 +102,15 @@ impl Signals {
 struct Listeners {
     public: TcpListener,
     admin: Option<TcpListener>,
+    tls: Option<Arc<Tls>>,
 }
 
 impl Listeners {
-    fn open(config: &Config) -> Result<Self> {
+    async fn open(config: &Config) -> Result<Self> {
+        let tls = match config.tls.clone() {
+            None => None,
+            Some(files) => Some(Tls::load(files).await?),
+        };
         let address = config.listen;
         let public = listen(address).with_context(|| {
             format!("cannot listen on {address}; if another edge runs there, stop it or give `--listen 127.0.0.1:PORT`")
@@ -118,6 +123,7 @@ impl Listeners {
         Ok(Self {
             public,
             admin: admin.transpose()?,
+            tls,
         })
     }
 }
@@ -162,7 +168,11 @@ async fn serve(
     signals: &mut Signals,
 ) -> Result<Ended> {
     let address = listeners.public.local_addr()?;
+    if let Some(tls) = &listeners.tls {
+        tokio::spawn(Arc::clone(tls).watch());
+    }
     let options = Options {
+        tls: listeners.tls,
         origins: config.origins.clone(),
         socket: socket::Limits {
             message_bytes: config.limits.frame_bytes,
@@ -246,9 +256,13 @@ async fn drain(
 
 fn announce(config: &Config, address: SocketAddr, admin: Option<SocketAddr>, redis: &RedisUrl) {
     let shown = redis.to_string();
+    let scheme = match config.tls {
+        Some(_) => "https",
+        None => "http",
+    };
     match config.log_format {
         LogFormat::Text => {
-            println!("ClusterTalk Edge is up: http://{address}");
+            println!("ClusterTalk Edge is up: {scheme}://{address}");
             println!("  Redis: {shown}   (look inside: {})", redis_cli(redis));
             if let Some(admin) = admin {
                 println!("  Metrics: http://{admin}/metrics");
@@ -257,7 +271,7 @@ fn announce(config: &Config, address: SocketAddr, admin: Option<SocketAddr>, red
         }
         LogFormat::Json => {
             let admin = admin.map(tracing::field::display);
-            tracing::info!(%address, admin, redis = shown, "ClusterTalk Edge is up");
+            tracing::info!(%address, scheme, admin, redis = shown, "ClusterTalk Edge is up");
         }
     }
 }

@@ -43,6 +43,13 @@ pub struct Settings {
     /// repeated, the variable has commas between them, the key takes a list.
     #[arg(long, value_name = "ORIGIN", value_delimiter = ',')]
     pub origin: Vec<String>,
+    /// The certificate chain in PEM, the edge's own first: serves HTTPS only. Read again when the
+    /// file changes, and on SIGHUP.
+    #[arg(long, value_name = "FILE")]
+    pub tls_certificate: Option<PathBuf>,
+    /// The private key of the certificate, in PEM.
+    #[arg(long, value_name = "FILE")]
+    pub tls_key: Option<PathBuf>,
     /// How long the end may take after SIGTERM or Ctrl-C, in which clients are moved elsewhere.
     #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = humantime::parse_duration)]
     pub drain: Duration,

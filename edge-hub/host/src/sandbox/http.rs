@@ -83,9 +83,13 @@ impl Sandbox {
             })
         });
         let refused = |error: wasmtime::Error| CallError::Refused(error.to_string());
+        let scheme = match request.extensions().get::<http::uri::Scheme>() {
+            Some(scheme) if *scheme == http::uri::Scheme::HTTPS => Scheme::Https,
+            _ => Scheme::Http,
+        };
         let mut http = store.data_mut().http();
         let request = http
-            .new_incoming_request(Scheme::Http, request)
+            .new_incoming_request(scheme, request)
             .map_err(refused)?;
         let response = http.new_response_outparam(sender).map_err(refused)?;
 

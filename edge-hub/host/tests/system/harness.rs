@@ -297,7 +297,9 @@ impl Site {
                 .unwrap_or_else(|| panic!("no `{words}` in `{line}`"));
             rest.1.split(' ').next().unwrap_or_default().to_owned()
         };
-        let address = after("is up: http://").await.parse().expect("an address");
+        let url = after("is up: ").await;
+        let (_, address) = url.split_once("://").expect("a URL");
+        let address = address.parse().expect("an address");
         let redis = after("Redis: ").await;
         let admin = after("Metrics: http://").await;
         let admin = admin.trim_end_matches("/metrics").parse();
@@ -383,6 +385,11 @@ impl Edge {
         self.metric(&name).await
     }
 
+    /// What it has logged so far.
+    pub fn log(&self) -> String {
+        fs::read_to_string(&self.log).expect("its log")
+    }
+
     pub fn signal(&self, signal: Signal) {
         self::signal(&self.child, signal);
     }
@@ -409,7 +416,7 @@ impl Edge {
 impl Drop for Edge {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            let log = fs::read_to_string(&self.log).unwrap_or_default();
+            let log = self.log();
             let lines: Vec<&str> = log.lines().collect();
             let last = &lines[lines.len().saturating_sub(30)..];
             eprintln!("edges of this test said last:\n{}", last.join("\n"));
