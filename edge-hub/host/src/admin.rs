@@ -8,24 +8,27 @@ use crate::{
     driver::Driver,
     edge::{Edge, plain},
     metrics,
-    server::{Body, Options, Refusal, Server, Service, Upgrade},
+    server::{Body, Options, Origins, Refusal, Server, Service, Upgrade},
 };
 
 /// Scrapers and probes; a leak of theirs must not take the files of users.
 const CONNECTIONS: usize = 64;
 
 /// The admin listener's application.
-pub struct Admin(Arc<Edge>);
+pub struct Admin {
+    edge: Arc<Edge>,
+    origins: Origins,
+}
 
 impl Admin {
     /// A server of its own, so that it answers when the edge is full, and while it drains.
-    pub fn server(edge: Arc<Edge>) -> Arc<Server<Self>> {
+    pub fn server(edge: Arc<Edge>, origins: Origins) -> Arc<Server<Self>> {
         let options = Options {
             connections: CONNECTIONS,
             connections_per_address: CONNECTIONS,
             ..Options::default()
         };
-        Server::new(Self(edge), options)
+        Server::new(Self { edge, origins }, options)
     }
 }
 
@@ -33,14 +36,18 @@ impl Service for Admin {
     type Handler = Driver;
 
     async fn respond(&self, request: Request<Incoming>, _peer: SocketAddr) -> Response<Body> {
-        if let Some(health) = self.0.health(&request).await {
+        if !self.origins.allow_request(&request) {
+            let reason = "pages of this origin may not look here";
+            return Refusal::new(StatusCode::FORBIDDEN, "bad_origin", reason).into_response();
+        }
+        if let Some(health) = self.edge.health(&request).await {
             return health;
         }
         match (request.method(), request.uri().path()) {
             (&Method::GET | &Method::HEAD, "/metrics") => plain(
                 StatusCode::OK,
                 "text/plain; version=0.0.4",
-                metrics::text(&self.0),
+                metrics::text(&self.edge),
             ),
             _ => nothing().into_response(),
         }

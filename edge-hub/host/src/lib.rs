@@ -8,6 +8,7 @@ pub mod command;
 pub mod config;
 pub mod driver;
 pub mod edge;
+pub mod files;
 pub mod http_client;
 pub mod local_redis;
 pub mod logs;

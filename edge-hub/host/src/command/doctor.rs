@@ -8,12 +8,10 @@ use redis::Client;
 use super::up::application;
 use crate::{
     config::{Config, RedisUrl},
+    files,
     sandbox::{PoolLimits, RedisPool, Sandbox},
     server::Tls,
 };
-
-/// Files beside those of connections: components, Redis, listeners, logs.
-const SPARE_FILES: u64 = 500;
 
 /// One finding.
 struct Finding {
@@ -47,8 +45,8 @@ pub async fn run(config: Config) -> Result<()> {
             Err(error) => note(false, error.to_string()),
         }
     }
-    match files() {
-        Some(files) if files < config.connections as u64 + SPARE_FILES => note(
+    match files::raise_limit() {
+        Some(files) if files < config.connections as u64 + files::SPARE => note(
             false,
             format!(
                 "the process may open {files} files, too few for {} connections; raise it \
@@ -107,11 +105,6 @@ pub async fn run(config: Config) -> Result<()> {
         1 => bail!("1 finding needs your attention"),
         bad => bail!("{bad} findings need your attention"),
     }
-}
-
-/// How many files this process may open; `None` is without a limit.
-fn files() -> Option<u64> {
-    rustix::process::getrlimit(rustix::process::Resource::Nofile).current
 }
 
 async fn redis(url: &RedisUrl) -> Result<Vec<(bool, String)>> {

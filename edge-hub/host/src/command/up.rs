@@ -16,10 +16,11 @@ use crate::{
     application::Application,
     config::{Config, LogFormat, RedisUrl},
     edge::{Edge, EdgeService},
+    files,
     local_redis::LocalRedis,
     relay::Relay,
     sandbox::{PoolLimits, RedisPool, Sandbox},
-    server::{Options, Server, Tls, listen},
+    server::{Options, Origins, Server, Tls, listen},
     socket,
     store::Store,
     websocket::encode_text,
@@ -30,6 +31,16 @@ pub async fn run(config: Config) -> Result<()> {
     // Listened for from the start, so that a Ctrl-C while components compile ends this as well.
     let mut signals = Signals::new()?;
     let listeners = Listeners::open(&config).await?;
+    if let Some(files) = files::raise_limit()
+        && files < config.connections as u64 + files::SPARE
+    {
+        let connections = config.connections;
+        tracing::warn!(
+            files,
+            connections,
+            "there are too few files for so many connections"
+        );
+    }
     std::fs::create_dir_all(&config.data)
         .with_context(|| format!("cannot create {}", config.data.display()))?;
 
@@ -197,7 +208,7 @@ async fn serve(
         None => None,
         Some(listener) => {
             let address = listener.local_addr()?;
-            let server = Admin::server(Arc::clone(&edge));
+            let server = Admin::server(Arc::clone(&edge), Origins::for_address(address));
             // It answers until the process ends.
             let never = CancellationToken::new();
             tokio::spawn(async move { server.serve(vec![listener], never).await });

@@ -95,6 +95,10 @@ async fn figures_are_for_operators_and_health_is_for_all() {
         })
         .await;
     }
+    // A page whose name merely points here.
+    let rebound = [("host", "evil.example")];
+    let answer = request(edge.admin, "GET", "/metrics", &rebound, "").await;
+    assert_eq!(answer.refusal(), (403, "bad_origin".to_owned()));
     let chat = request(edge.admin, "GET", "/api/v1/rooms", &[], "").await;
     assert_eq!(chat.refusal(), (404, "not_found".to_owned()));
 }
