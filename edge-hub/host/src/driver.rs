@@ -224,6 +224,9 @@ impl Driven {
     }
 
     async fn closed(&mut self, cause: Cause) {
+        if let Cause::Host(code) = cause {
+            self.edge.count_close(code);
+        }
         for (room, _) in &self.rooms {
             self.edge.relay().detach(room, self.number);
         }

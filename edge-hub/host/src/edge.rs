@@ -1,17 +1,18 @@
 //! The running edge: what its requests and sockets share, and which of them goes where.
 
 use std::{
+    collections::BTreeMap,
     convert::Infallible,
     net::SocketAddr,
     sync::{
-        Arc,
+        Arc, Mutex, OnceLock, PoisonError, Weak,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
 
 use bytes::Bytes;
-use clustertalk_core::limits::Limits;
+use clustertalk_core::{limits::Limits, protocol::CloseCode};
 use http_body_util::{BodyExt, Full};
 use hyper::{
     Method, Request, Response, StatusCode,
@@ -26,7 +27,7 @@ use crate::{
     driver::Driver,
     relay::Relay,
     sandbox::{CallError, Sandbox},
-    server::{Body, Origins, Refusal, Registry, Service, Upgrade},
+    server::{Body, Origins, Refusal, Server, Service, Upgrade},
 };
 
 /// An edge is not ready if it has not heard itself through Redis for so long, in milliseconds.
@@ -44,8 +45,10 @@ pub struct Edge {
     anonymous: bool,
     connections: AtomicU64,
     draining: AtomicBool,
-    /// Known once the server is made from this.
-    sockets: std::sync::OnceLock<Arc<Registry>>,
+    /// Connections that this side closed, by code.
+    closes: Mutex<BTreeMap<u16, u64>>,
+    /// Known once it is made from this.
+    server: OnceLock<Weak<Server<EdgeService>>>,
 }
 
 impl Edge {
@@ -64,7 +67,8 @@ impl Edge {
             anonymous,
             connections: AtomicU64::new(0),
             draining: AtomicBool::new(false),
-            sockets: std::sync::OnceLock::new(),
+            closes: Mutex::default(),
+            server: OnceLock::new(),
         })
     }
 
@@ -93,17 +97,35 @@ impl Edge {
         self.connections.fetch_add(1, Ordering::Relaxed) + 1
     }
 
-    /// Connections that there were, and are.
-    pub fn connections(&self) -> (u64, usize, usize) {
-        let (now, bytes) = self
-            .sockets
-            .get()
-            .map_or((0, 0), |sockets| (sockets.len(), sockets.queue_bytes()));
-        (self.connections.load(Ordering::Relaxed), now, bytes)
+    /// Sockets that there were.
+    pub fn connections_opened(&self) -> u64 {
+        self.connections.load(Ordering::Relaxed)
     }
 
-    pub fn watch_sockets(&self, sockets: Arc<Registry>) {
-        let _ = self.sockets.set(sockets);
+    /// What serves this edge, from the moment that it does.
+    pub fn server(&self) -> Option<Arc<Server<EdgeService>>> {
+        self.server.get()?.upgrade()
+    }
+
+    /// Gives the edge the server made from it, for its figures.
+    pub fn serve_by(&self, server: &Arc<Server<EdgeService>>) {
+        let _ = self.server.set(Arc::downgrade(server));
+    }
+
+    /// Counts a connection that this side closed.
+    pub fn count_close(&self, code: u16) {
+        let mut closes = self.closes.lock().unwrap_or_else(PoisonError::into_inner);
+        *closes.entry(code).or_default() += 1;
+    }
+
+    /// How many connections this side closed with a code.
+    pub fn closes(&self, code: CloseCode) -> u64 {
+        let closes = self.closes.lock().unwrap_or_else(PoisonError::into_inner);
+        closes.get(&code.code()).copied().unwrap_or(0)
+    }
+
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
     }
 
     /// From now on `readyz` says no.
@@ -131,7 +153,7 @@ impl Edge {
 
     /// Why this edge should get no traffic, if so.
     async fn unready(&self) -> Option<&'static str> {
-        if self.draining.load(Ordering::Relaxed) {
+        if self.is_draining() {
             return Some("draining");
         }
         match self.relay.heartbeat_age() {

@@ -219,6 +219,11 @@ impl<S: Service> Server<S> {
         &self.counters
     }
 
+    /// What it serves HTTPS with, if it does.
+    pub fn tls(&self) -> Option<&Tls> {
+        self.options.tls.as_deref()
+    }
+
     pub fn service(&self) -> &S {
         &self.service
     }

@@ -198,7 +198,7 @@ async fn serve(
         EdgeService(Arc::clone(&edge), config.origins.clone()),
         options,
     );
-    edge.watch_sockets(Arc::clone(server.registry()));
+    edge.serve_by(&server);
     let shutdown = CancellationToken::new();
     let serving = tokio::spawn({
         let (server, shutdown) = (Arc::clone(&server), shutdown.clone());

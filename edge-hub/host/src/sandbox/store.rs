@@ -19,7 +19,7 @@ use super::{
         fermyon::spin::variables::{self, Error as VariableError},
     },
     guard::{Guard, Guarded},
-    redis::Redis,
+    redis::{Redis, RedisFigures},
 };
 use crate::{
     application::AllowedHosts,
@@ -37,6 +37,7 @@ pub(crate) struct Context {
     pub variables: BTreeMap<String, String>,
     pub allowed_hosts: Arc<AllowedHosts>,
     pub redis: Arc<dyn Redis>,
+    pub redis_figures: Arc<RedisFigures>,
     pub moderation: Option<Arc<Moderation>>,
     pub analytics: Option<Arc<Analytics>>,
 }

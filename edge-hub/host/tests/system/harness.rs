@@ -148,6 +148,9 @@ fn command(port: u16, folder: &Path) -> Command {
             "always",
             "--save",
             "",
+            // Whoever asks for a snapshot need not wait for others to do so too.
+            "--repl-diskless-sync-delay",
+            "0",
         ])
         .stdin(Stdio::null())
         .stdout(Stdio::null());
@@ -193,7 +196,7 @@ pub async fn ask<T: redis::FromRedisValue>(
         .unwrap_or_else(|error| panic!("{command}: {error}"))
 }
 
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
     listener.local_addr().expect("an address").port()
 }
@@ -279,7 +282,7 @@ impl Site {
     }
 
     /// Starts an edge and waits until it says that it is up.
-    async fn start(&self, command: &mut Command) -> Edge {
+    pub async fn start(&self, command: &mut Command) -> Edge {
         // Kept from the tests' output unless one fails.
         let log = self.path("edges.log");
         let appended = OpenOptions::new().create(true).append(true).open(&log);
