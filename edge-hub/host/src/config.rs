@@ -136,6 +136,7 @@ pub struct Config {
     pub limits: Limits,
     pub connections: usize,
     pub connections_per_address: usize,
+    pub traces: Option<Traces>,
     /// Values for variables of the application, by name.
     pub spin_variables: BTreeMap<String, String>,
 }
@@ -145,6 +146,18 @@ pub struct Config {
 pub struct TlsFiles {
     pub certificate: PathBuf,
     pub key: PathBuf,
+}
+
+/// Traces are asked for. Where they go, and with which headers, OpenTelemetry's exporter reads from
+/// the environment by itself.
+#[derive(Debug, Clone)]
+pub struct Traces {
+    /// Of all messages, from 0 to 1.
+    pub share: f64,
+    /// What this edge is called, if not `clustertalk`.
+    pub service: Option<String>,
+    /// Certificates in PEM to trust beside the public authorities.
+    pub authority: Option<PathBuf>,
 }
 
 /// Why there is no [`Config`].
@@ -304,6 +317,11 @@ impl Config {
         if !is_loopback && !settings.allow_anonymous {
             return Err(ConfigError::Anonymous(settings.listen.ip()));
         }
+        let endpoints = [
+            "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+            "OTEL_EXPORTER_OTLP_ENDPOINT",
+        ];
+        let is_traced = endpoints.into_iter().any(|name| given_by(name).is_some());
         Ok(Self {
             admin: match settings.admin {
                 None => Some(usual_admin(settings.listen)),
@@ -323,6 +341,11 @@ impl Config {
             limits,
             connections: settings.limits.limit_connections,
             connections_per_address: settings.limits.limit_connections_per_address,
+            traces: is_traced.then(|| Traces {
+                share: settings.trace_share,
+                service: given_by("OTEL_SERVICE_NAME"),
+                authority: given_by("OTEL_EXPORTER_OTLP_CERTIFICATE").map(PathBuf::from),
+            }),
             spin_variables,
         })
     }

@@ -28,6 +28,7 @@ use crate::{
     relay::Relay,
     sandbox::{CallError, Sandbox},
     server::{Body, Origins, Refusal, Server, Service, Upgrade},
+    traces,
 };
 
 /// An edge is not ready if it has not heard itself through Redis for so long, in milliseconds.
@@ -229,7 +230,7 @@ async fn component(edge: &Arc<Edge>, request: Request<Incoming>) -> Response<Bod
         return Refusal::new(StatusCode::NOT_FOUND, "not_found", "nothing is served here")
             .into_response();
     };
-    match edge.sandbox.http(component, request).await {
+    match traces::first("request", edge.sandbox.http(component, request)).await {
         Ok(response) => response.map(|body| body.map_err(std::io::Error::other).boxed_unsync()),
         Err(CallError::Busy) => Refusal::new(
             StatusCode::SERVICE_UNAVAILABLE,

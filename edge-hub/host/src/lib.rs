@@ -22,6 +22,7 @@ pub mod socket;
 pub mod store;
 pub mod stream;
 pub mod toml_file;
+pub mod traces;
 pub mod websocket;
 
 #[cfg(test)]

@@ -23,6 +23,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use opentelemetry::trace::SpanKind;
 use tokio::{
     runtime::Handle,
     sync::Semaphore,
@@ -58,6 +59,7 @@ pub(crate) use self::{
 use crate::{
     application::{self, Application, Caps, MODERATOR, RECORDER, Triggers},
     policy::{Analytics, Moderation, VERDICTS},
+    traces,
 };
 
 /// The longest that one event may take, waiting included.
@@ -195,7 +197,12 @@ impl Sandbox {
                 .handle(&self.0.runtime, now, connection, session, event)
                 .await
         };
-        let result = match timeout(EVENT_WALL, call).await {
+        let called = timeout(EVENT_WALL, call);
+        let called = traces::within("hub", SpanKind::Internal, called, |called| match called {
+            Ok(result) => traces::Told::outcome(result),
+            Err(_) => traces::Told::outcome::<()>(&Err(CallError::Wall)),
+        });
+        let result = match called.await {
             Ok(result) => result,
             Err(_) => Err(CallError::Wall),
         };

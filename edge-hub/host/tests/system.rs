@@ -21,5 +21,6 @@ mod system {
     mod resume;
     mod slow_consumer;
     mod tls;
+    mod traces;
     mod two_edges;
 }

@@ -23,6 +23,7 @@ use crate::{
     server::{Options, Origins, Server, Tls, listen},
     socket,
     store::Store,
+    traces,
     websocket::encode_text,
 };
 
@@ -148,6 +149,9 @@ async fn start(config: &Config, redis: &RedisUrl) -> Result<Arc<Edge>> {
     let keyspace =
         Keyspace::new(prefix).context("the variable `redis_prefix` of the application")?;
     let id = edge_id();
+    if let Some(traces) = &config.traces {
+        traces::start(traces, &id)?;
+    }
     let limits = config.limits.clone();
     let store = Store::new(redis.reveal(), keyspace, id.clone(), limits)
         .with_context(|| format!("`{redis}` is not the URL of a Redis"))?;
@@ -263,6 +267,7 @@ async fn drain(
     serving.abort();
     // Above all for those whose sockets did not close in time; other edges sweep the rest.
     let _ = timeout_at(end, edge.relay().leave_everywhere()).await;
+    traces::stop(end.saturating_duration_since(Instant::now())).await;
 }
 
 fn announce(config: &Config, address: SocketAddr, admin: Option<SocketAddr>, redis: &RedisUrl) {

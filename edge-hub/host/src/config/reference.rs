@@ -25,7 +25,7 @@ limit-text-bytes = 2048
 
 A key that does not exist and a value that cannot be are errors, with file, line and key. An empty variable counts as not set. Durations are written as `300ms`, `5s`, `2min` or `30days`. A flag that is a BOOL may stand without a value; `--allow-anonymous=false` undoes what a file says.
 
-The application itself has variables (`[variables]` in `spin.toml`), which the environment sets as `SPIN_VARIABLE_NAME`: among them `redis_prefix`, which sets deployments on one Redis apart, and `rooms`, the rooms that are always listed.
+The application itself has variables (`[variables]` in `spin.toml`), which the environment sets as `SPIN_VARIABLE_NAME`: among them `redis_prefix`, which sets deployments on one Redis apart, and `rooms`, the rooms that are always listed. Traces are set up by OpenTelemetry's own variables, see [operations.md](operations.md).
 ";
 
 /// The whole reference.

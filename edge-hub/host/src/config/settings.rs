@@ -59,6 +59,9 @@ pub struct Settings {
     /// How to log: lines for people, or one JSON object a line.
     #[arg(long, value_name = "FORMAT", default_value = "text", value_enum)]
     pub log_format: LogFormat,
+    /// The share of messages that are traced, if OTEL_EXPORTER_OTLP_ENDPOINT is set: from 0 to 1.
+    #[arg(long, value_name = "SHARE", default_value = "1", value_parser = share)]
+    pub trace_share: f64,
     #[command(flatten)]
     pub limits: LimitSettings,
 }
@@ -223,6 +226,13 @@ impl fmt::Debug for RedisUrl {
 
 fn filter(text: &str) -> Result<String, tracing_subscriber::filter::ParseError> {
     EnvFilter::try_new(text).map(|_| text.to_owned())
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(share) if (0.0..=1.0).contains(&share) => Ok(share),
+        _ => Err("give a number from 0 to 1".to_owned()),
+    }
 }
 
 #[cfg(test)]

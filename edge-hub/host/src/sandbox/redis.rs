@@ -14,6 +14,7 @@ use std::{
     time::Instant,
 };
 
+use opentelemetry::{KeyValue, trace::SpanKind};
 use wasmtime::component::Resource;
 
 pub use self::pool::{PoolLimits, RedisPool};
@@ -23,6 +24,7 @@ use super::{
     metrics::{Histogram, Times},
     store::State,
 };
+use crate::traces;
 
 /// Connections that one instance may hold at once.
 const MAX_OPEN: usize = 8;
@@ -266,7 +268,15 @@ impl State {
             },
         };
         let began = Instant::now();
-        let reply = connection.execute(command, arguments).await;
+        let told = |reply: &Result<_, RedisError>| traces::Told {
+            attributes: vec![
+                KeyValue::new("db.system.name", "redis"),
+                KeyValue::new("db.operation.name", command.to_owned()),
+            ],
+            ..traces::Told::success(reply)
+        };
+        let execute = connection.execute(command, arguments);
+        let reply = traces::within("redis", SpanKind::Client, execute, told).await;
         let figures = &self.context.redis_figures;
         if manner == Manner::Shared {
             figures.times.add(began.elapsed());
