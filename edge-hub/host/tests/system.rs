@@ -17,10 +17,13 @@ mod system {
     mod http;
     mod http_client;
     mod logs;
+    mod monitoring;
+    mod operations_doc;
     mod redis_doc;
     mod resume;
     mod slow_consumer;
     mod tls;
     mod traces;
+    mod transcript;
     mod two_edges;
 }
