@@ -27,7 +27,7 @@ use tokio::{
 
 use self::presence::Presence;
 use super::{Figures, Follower, Relay, RoomHandle};
-use crate::{queue::DEFAULT_QUEUE_BYTES, store::StoreError, websocket::encode_text};
+use crate::{queue::DEFAULT_QUEUE_BYTES, store::StoreError, traces, websocket::encode_text};
 
 /// How often a room looks after itself.
 const TICK: Duration = Duration::from_secs(1);
@@ -336,11 +336,21 @@ impl Room {
 
     /// Encodes once, queues for each follower.
     fn deliver(&mut self, frame: EntryFrame) {
+        let begun = traces::delivering();
         let encoded = encode_text(&frame.encode());
         for follower in self.followers.values() {
             follower.queue.push(encoded.clone());
         }
         Figures::count(&self.relay.figures.deliveries, self.followers.len());
+        if let (Some(begun), EntryFrame::Message(message)) = (begun, &frame) {
+            let (room, user, id) = (
+                self.name.as_str(),
+                message.user.id.as_str(),
+                message.id.as_str(),
+            );
+            let followers = self.followers.len();
+            traces::delivered(begun, room, user, id, message.position.seq, followers);
+        }
         self.relay.statistics.note(&self.name);
         self.active_at = Instant::now();
     }
