@@ -107,7 +107,7 @@ fn what_is_wrong_in_a_file_is_told_with_line_and_key() {
         ("listen = ", "clustertalk.toml:1: "),
         (
             "\n\nlimit-burst = 0",
-            "clustertalk.toml:3: burst must be from 1 to 10000",
+            "clustertalk.toml:3: `limit-burst`: burst must be from 1 to 10000",
         ),
     ];
     for (file, told) in cases {
@@ -132,7 +132,7 @@ fn values_that_do_not_go_together_are_told_with_their_origin() {
         (
             &["--limit-frame-bytes", "2048"],
             "limit-text-bytes = 4000",
-            "clustertalk.toml:1: text_bytes must not be above frame_bytes",
+            "clustertalk.toml:1: `limit-text-bytes`: text_bytes must not be above frame_bytes",
         ),
         (
             &["--origin", "chat.example.org"],
