@@ -31,9 +31,9 @@ use crate::{
 pub async fn run(config: Config) -> Result<()> {
     // Listened for from the start, so that a Ctrl-C while components compile ends this as well.
     let mut signals = Signals::new()?;
+    let listeners = Listeners::open(&config).await?;
     // Before anything is started.
     anonymous(&config)?;
-    let listeners = Listeners::open(&config).await?;
     if let Some(files) = files::raise_limit()
         && files < config.connections as u64 + files::SPARE
     {
