@@ -2,12 +2,14 @@
 //! up, and the frames that a host encodes on its own. Linked into every host; the cursor rules are
 //! the same in each client.
 
+mod audit;
 mod cache;
 mod cursor;
 mod pages;
 mod publication;
 pub mod room;
 
+pub use audit::{PresenceAudit, Present};
 pub use cursor::{Offer, RoomCursor};
 pub use pages::{Catch, CatchUp, Lost, Reason, catch_up, joined, page};
 pub use publication::{Ephemeral, Publication, frame};

@@ -25,6 +25,7 @@ use crate::{
     application::Application,
     driver::Driver,
     metrics,
+    pace::Paces,
     relay::Relay,
     sandbox::{CallError, Sandbox},
     server::{Body, Origins, Refusal, Registry, Service, Upgrade},
@@ -33,7 +34,7 @@ use crate::{
 /// An edge is not ready if it has not heard itself through Redis for so long, in milliseconds.
 const STALE_HEARTBEAT: u64 = 3_000;
 
-/// Redis must take a write within this time for the edge to be ready.
+/// Redis must take a write and tell its policy within this time for the edge to be ready.
 const PROBE_TIME: Duration = Duration::from_secs(1);
 
 /// One running edge.
@@ -42,6 +43,7 @@ pub struct Edge {
     application: Application,
     sandbox: Sandbox,
     relay: Arc<Relay>,
+    paces: Paces,
     anonymous: bool,
     connections: AtomicU64,
     draining: AtomicBool,
@@ -62,6 +64,7 @@ impl Edge {
             application,
             sandbox,
             relay,
+            paces: Paces::default(),
             anonymous,
             connections: AtomicU64::new(0),
             draining: AtomicBool::new(false),
@@ -80,6 +83,10 @@ impl Edge {
 
     pub fn relay(&self) -> &Arc<Relay> {
         &self.relay
+    }
+
+    pub fn paces(&self) -> &Paces {
+        &self.paces
     }
 
     pub fn anonymous(&self) -> bool {
@@ -113,16 +120,26 @@ impl Edge {
     }
 
     /// Why this edge should get no traffic, if so.
-    async fn unready(&self) -> Option<&'static str> {
+    async fn unready(&self) -> Option<String> {
         if self.draining.load(Ordering::Relaxed) {
-            return Some("draining");
+            return Some("draining".to_owned());
         }
         match self.relay.heartbeat_age() {
-            None => return Some("no heartbeat has come through Redis yet"),
-            Some(age) if age > STALE_HEARTBEAT => return Some("no heartbeat comes through Redis"),
+            None => return Some("no heartbeat has come through Redis yet".to_owned()),
+            Some(age) if age > STALE_HEARTBEAT => {
+                return Some("no heartbeat comes through Redis".to_owned());
+            }
             Some(_) => {}
         }
-        // A full Redis still passes heartbeats on, and refuses messages.
+        match timeout(PROBE_TIME, self.unfit_redis()).await {
+            Ok(reason) => reason,
+            Err(_) => Some("Redis does not answer in time".to_owned()),
+        }
+    }
+
+    /// Why Redis cannot store messages and keep them, if so. One that is full or lacks replicas
+    /// still passes heartbeats on.
+    async fn unfit_redis(&self) -> Option<String> {
         let store = self.relay.store();
         let probe = [
             "SET",
@@ -132,9 +149,18 @@ impl Edge {
             "1000",
         ];
         let probe = probe.map(str::to_owned);
-        match timeout(PROBE_TIME, store.command(&probe)).await {
-            Ok(Ok(_)) => None,
-            Ok(Err(_)) | Err(_) => Some("Redis takes no writes"),
+        if let Err(error) = store.command(&probe).await {
+            return Some(match error.refused_write() {
+                Some(code) => format!("Redis takes no writes ({code})"),
+                None => "Redis takes no writes".to_owned(),
+            });
+        }
+        match store.eviction_policy().await {
+            Ok(None) => None,
+            Ok(Some(policy)) => Some(format!(
+                "a full Redis would drop rooms in silence: its maxmemory-policy is {policy}"
+            )),
+            Err(_) => Some("Redis does not tell its maxmemory-policy".to_owned()),
         }
     }
 }
@@ -194,6 +220,7 @@ impl Service for EdgeService {
             Arc::clone(&self.0),
             component,
             upgrade.token,
+            upgrade.peer.ip(),
             Arc::clone(upgrade.queue),
         ))
     }

@@ -9,6 +9,7 @@ pub mod driver;
 pub mod edge;
 pub mod local_redis;
 pub mod metrics;
+pub mod pace;
 pub mod policy;
 pub mod queue;
 pub mod relay;

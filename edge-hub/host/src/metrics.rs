@@ -38,6 +38,12 @@ pub fn text(edge: &Edge) -> String {
         "Rooms that this edge follows.",
         edge.relay().rooms_followed() as u64,
     );
+    page.one(
+        "clustertalk_rooms_unreadable",
+        "gauge",
+        "Rooms among them whose log is damaged.",
+        edge.relay().rooms_unreadable() as u64,
+    );
     if let Some(age) = edge.relay().heartbeat_age() {
         page.one(
             "clustertalk_redis_heartbeat_age_ms",
@@ -78,9 +84,31 @@ pub fn text(edge: &Edge) -> String {
             "Times that the subscription was made anew.",
             &figures.resubscriptions,
         ),
+        (
+            "clustertalk_writeless_heartbeats_total",
+            "Heartbeats while Redis refused to write (OOM, MISCONF, NOREPLICAS).",
+            &figures.writeless_heartbeats,
+        ),
+        (
+            "clustertalk_presence_corrections_total",
+            "Users whose connections Redis counted wrongly, as after a call that was not answered.",
+            &figures.presence_corrections,
+        ),
+        (
+            "clustertalk_room_failures_total",
+            "Rooms that failed by an error of ours; their connections resumed.",
+            &figures.failures,
+        ),
     ] {
         page.one(name, "counter", help, load(counter));
     }
+    let name = "clustertalk_reads_delayed_total";
+    let help =
+        "Frames after which a socket was read later, since its user or address sent too fast.";
+    page.head(name, "counter", help);
+    let paces = edge.paces();
+    page.line(name, "by=\"user\"", paces.users.delays());
+    page.line(name, "by=\"address\"", paces.addresses.delays());
     components(&mut page, &edge.sandbox().snapshot());
     page.0
 }

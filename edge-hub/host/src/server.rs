@@ -8,6 +8,7 @@ mod admission;
 mod connection;
 mod handshake;
 mod listen;
+mod network;
 mod origins;
 mod registry;
 
@@ -37,6 +38,7 @@ use self::admission::Admission;
 pub use self::{
     handshake::SUBPROTOCOL,
     listen::listen,
+    network::network,
     origins::Origins,
     registry::{Queues, Registry},
 };

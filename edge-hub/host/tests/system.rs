@@ -14,6 +14,7 @@ mod system {
     mod harness;
     mod http;
     mod http_client;
+    mod presence;
     mod redis_doc;
     mod resume;
     mod slow_consumer;

@@ -3,6 +3,7 @@
 use std::net::TcpListener;
 
 use anyhow::{Result, bail};
+use clustertalk_core::redis::eviction_policy;
 use redis::Client;
 
 use super::up::{application, shown};
@@ -106,8 +107,8 @@ async fn redis(url: &str) -> Result<Vec<(bool, String)>> {
             format!("Redis {version} is too old: 7.0 or newer is needed"),
         )
     }];
-    findings.push(match field("maxmemory_policy") {
-        Some("noeviction") | None => (true, "Redis refuses writes rather than lose data when it is full".to_owned()),
+    findings.push(match eviction_policy(&info) {
+        None => (true, "Redis refuses writes rather than lose data when it is full".to_owned()),
         Some(policy) => (false, format!("maxmemory-policy is {policy}: a full Redis would drop rooms in silence; set it to noeviction")),
     });
     findings.push(match field("aof_enabled") {

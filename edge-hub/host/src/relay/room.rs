@@ -126,7 +126,9 @@ impl Room {
                 Some(command) = commands.recv() => self.commanded(command).await,
                 _ = ticks.tick() => {
                     self.look_after().await;
-                    if self.needed_at.elapsed() > LINGER && self.retire(&commands) {
+                    // After it nobody looks whom Redis counts here in vain.
+                    let over = self.needed_at.elapsed() > LINGER && self.presence.is_settled();
+                    if over && self.retire(&commands) {
                         return;
                     }
                 }
@@ -167,9 +169,18 @@ impl Room {
                 turn,
             } => {
                 let input = match outcome {
-                    Ok(stretch) => Input::Loaded { ticket, stretch },
+                    Ok(stretch) => {
+                        if ticket == ReadTicket::Room {
+                            self.relay.note_readable(&self.name);
+                        }
+                        Input::Loaded { ticket, stretch }
+                    }
                     Err(error) => {
-                        tracing::warn!(room = %self.name, %error, "the log cannot be read");
+                        if error.is_unreadable() {
+                            self.relay.note_unreadable(&self.name, &error);
+                        } else {
+                            tracing::warn!(room = %self.name, %error, "the log cannot be read");
+                        }
                         Input::Failed(ticket)
                     }
                 };
@@ -373,9 +384,9 @@ impl Room {
         }
         if self.presence.refresh_is_due() {
             let everyone = self.followers.values().chain(self.attaching.values());
-            let followers: Vec<Follower> = everyone.cloned().collect();
+            let present = everyone.map(|follower| &follower.user).collect();
             self.presence
-                .refresh(&self.relay.store, &self.name, &followers)
+                .refresh(&self.relay, &self.name, &present)
                 .await;
         }
     }
@@ -413,9 +424,7 @@ impl Room {
         if !commands.is_empty() {
             return false;
         }
-        rooms.remove(&self.name);
-        // Under the lock, so that it comes before the subscription of a task that follows this one.
-        self.relay.subscriber.unsubscribe(&self.name);
+        self.relay.forget(&mut rooms, &self.name);
         true
     }
 }

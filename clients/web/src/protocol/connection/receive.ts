@@ -89,8 +89,11 @@ function pong(turn: Turn, frame: PongFrame): void {
 }
 
 function refused(turn: Turn, error: ErrorFrame): void {
-  const { ref } = error;
-  if (ref === undefined) return unattributed(turn, error);
+  const { ref, room } = error;
+  if (ref === undefined) {
+    if (room !== undefined && isExpected(turn, room)) return joinRefused(turn, error, room);
+    return unattributed(turn, error);
+  }
   const command = turn.state.outbox.find(ref);
   if (command !== undefined) return commandRefused(turn, error, command);
   for (const [name, refs] of turn.state.leaving) {
@@ -104,6 +107,12 @@ function refused(turn: Turn, error: ErrorFrame): void {
     if (fork?.ref === ref) return forkUnanswered(turn, name);
   }
   unattributed(turn, error);
+}
+
+/** Whether a `joined` or a page of the room is to come. */
+function isExpected(turn: Turn, name: string): boolean {
+  const phase = turn.room(name)?.phase.name;
+  return phase === "joining" || phase === "paging";
 }
 
 function unattributed(turn: Turn, { code, message, room }: ErrorFrame): void {
