@@ -57,7 +57,7 @@ pub struct Proof {
     pub expires_at: Timestamp,
 }
 
-/// What somebody may do to the messages of others. Each role may all that those before it may.
+/// What somebody may do to others and what they wrote. Each role may all that those before it may.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]

@@ -5,12 +5,14 @@
 mod audit;
 mod cache;
 mod cursor;
+mod notice;
 mod pages;
 mod publication;
 pub mod room;
 
 pub use audit::{PresenceAudit, Present};
 pub use cursor::{Offer, RoomCursor};
+pub use notice::{Concern, Kind as NoticeKind, Notice};
 pub use pages::{Catch, CatchUp, Lost, Reason, catch_up, joined, page};
 pub use publication::{Ephemeral, Publication, frame};
 pub use room::Room;

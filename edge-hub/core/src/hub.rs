@@ -150,15 +150,18 @@ impl<'s> Hub<'s> {
             }
             Event::Frame(text) => self.frame(now, &text),
             Event::WokeUp => self.wake_up(now),
+            Event::Noticed(notice) => command::notice::noticed(self, notice),
             Event::Closed => command::leave::everything(self),
             Event::Reviewed(verdict) => command::reviewed(self, now, verdict),
             Event::Recorded(updates) => command::send::recorded(self, updates),
             Event::Appended(outcome) => command::appended(self, now, outcome),
             Event::Marked(marked) => command::read::marked(self, marked),
-            Event::Loaded(stretch) => command::history::loaded(self, stretch),
+            Event::Loaded(read) => command::history::loaded(self, now, read),
             Event::RoomsListed(rooms) => command::hello::rooms_listed(self, rooms),
             Event::RoomOpened(opened) => command::join::room_opened(self, opened),
-            Event::PresenceChanged(members) => command::presence_changed(self, members),
+            Event::PresenceChanged(attended) => command::presence_changed(self, now, attended),
+            Event::Managed(managed) => command::managed(self, now, managed),
+            Event::Notified(notified) => command::manage::notified(self, notified),
             Event::KeysLoaded(keys) => command::token::keys_loaded(self, now, keys),
         }
     }
@@ -191,7 +194,7 @@ impl<'s> Hub<'s> {
         }
     }
 
-    /// What the session may do to the messages of others.
+    /// What the session may do to others and what they wrote.
     pub fn role(&self) -> Role {
         self.access().map(|access| access.role).unwrap_or_default()
     }

@@ -7,6 +7,7 @@ mod vectors {
     mod hub;
     mod resume;
     mod room;
+    mod room_actions;
     mod signer;
     mod stored;
     mod tokens;

@@ -158,7 +158,7 @@ impl PrivateRooms {
         patterns.collect::<Result<_, _>>().map(Self)
     }
 
-    fn contains(&self, room: &RoomName) -> bool {
+    pub fn contains(&self, room: &RoomName) -> bool {
         // No pattern of this list asks what is private.
         any(&self.0, room, &Self::default())
     }

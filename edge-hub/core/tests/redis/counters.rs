@@ -182,7 +182,7 @@ fn bringing_the_overall_figures_up_twice_counts_once() {
     }
     let commands = statistics::room_commands(&world.keyspace, &world.room, at);
     let replies = world.flat(commands);
-    let call = bring_up(&world.keyspace, &world.room, at, &replies);
+    let call = bring_up(&world.keyspace, &world.room, at, &replies).expect("it is listed");
     for _ in 0..2 {
         world.redis.call(&call).unwrap();
     }
