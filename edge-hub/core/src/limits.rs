@@ -68,9 +68,9 @@ impl Default for Limits {
     }
 }
 
-/// Private rooms of a deployment, direct ones among them. Above it: error `room_full`.
+/// Private rooms of a deployment, direct ones among them. Above it: error `too_many_rooms`.
 pub const PRIVATE_ROOMS: u64 = 100_000;
-/// Private rooms of a user who wants another.
+/// Private rooms that a user may be in who makes another. Above it: error `too_many_rooms`.
 pub const PRIVATE_ROOMS_OF_A_USER: u64 = 1_000;
 /// Users who have a role in a room: so many may be in a private one. Above it: error `room_full`.
 pub const ROOM_ROLES: usize = 1_000;

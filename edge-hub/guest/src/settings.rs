@@ -16,6 +16,13 @@ pub struct Settings {
     pub publish_keys: PublishKeys,
 }
 
+impl Settings {
+    /// Whether nobody outside may know of the room: its figures would tell.
+    pub fn is_unlisted(&self, room: &RoomName) -> bool {
+        room.is_private() || self.hub.private_rooms.contains(room)
+    }
+}
+
 /// Reads the variables; an error names the one that is wrong.
 pub fn read() -> Result<Settings, String> {
     let variable =

@@ -135,7 +135,10 @@ pub fn managed(
         Ok(Managed::Forbidden) => refused(ErrorCode::Forbidden),
         Ok(Managed::Banned(term)) => super::lasting(refused(ErrorCode::Banned), now, term),
         Ok(Managed::Exists) => refused(ErrorCode::RoomExists),
-        Ok(Managed::Full) => refused(ErrorCode::RoomFull),
+        Ok(Managed::Full) => refused(match action {
+            RoomAction::Create(_) | RoomAction::Direct(_) => ErrorCode::TooManyRooms,
+            _ => ErrorCode::RoomFull,
+        }),
         Ok(Managed::Unpublishable) => {
             let error = refused(ErrorCode::Unavailable).retry_after(UNPUBLISHABLE_RETRY);
             return hub.send(ServerFrame::Error(Box::new(error)));

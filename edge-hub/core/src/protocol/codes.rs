@@ -55,7 +55,7 @@ pub enum ErrorCode {
     SlowMode,
     /// There is a room of this name already.
     RoomExists,
-    /// As many users or private rooms are listed as may be.
+    /// As many users are listed in the room as may be.
     RoomFull,
     /// The position belongs to another message.
     StaleTarget,
@@ -178,7 +178,7 @@ impl ErrorCode {
             Self::Archived => "the room is archived and takes no messages",
             Self::SlowMode => "the room is in slow mode; wait for retry_after_ms",
             Self::RoomExists => "there is a room of this name already",
-            Self::RoomFull => "as many users or private rooms are listed as may be",
+            Self::RoomFull => "as many users are listed in the room as may be",
             Self::StaleTarget => "the position belongs to another message",
             Self::TargetMissing => "there is no such message any more",
             Self::TooManyChanges => "the message was edited as often as it may be",

@@ -140,7 +140,7 @@ pub enum Managed {
     Banned(Term),
     /// To `Create`.
     Exists,
-    /// As many users are listed as may be, or there is no place for another room.
+    /// There is no place for another room, or for another user in its lists.
     Full,
     /// The ACL user of this edge may not publish what has to be told.
     Unpublishable,

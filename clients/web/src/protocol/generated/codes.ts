@@ -34,7 +34,7 @@ export const ERRORS: ReadonlyMap<string, ErrorCode> = new Map([
   ["archived", { sentence: "the room is archived and takes no messages", retry: "never" }],
   ["slow_mode", { sentence: "the room is in slow mode; wait for retry_after_ms", retry: "backoff" }],
   ["room_exists", { sentence: "there is a room of this name already", retry: "never" }],
-  ["room_full", { sentence: "as many users or private rooms are listed as may be", retry: "never" }],
+  ["room_full", { sentence: "as many users are listed in the room as may be", retry: "never" }],
   ["stale_target", { sentence: "the position belongs to another message", retry: "never" }],
   ["target_missing", { sentence: "there is no such message any more", retry: "never" }],
   ["too_many_changes", { sentence: "the message was edited as often as it may be", retry: "never" }],
