@@ -14,9 +14,12 @@ mod system {
     mod harness;
     mod http;
     mod http_client;
+    mod moderators;
     mod presence;
+    mod private_rooms;
     mod redis_doc;
     mod resume;
+    mod rooms;
     mod slow_consumer;
     mod two_edges;
 }

@@ -222,6 +222,19 @@ impl Site {
         site
     }
 
+    /// With the built components and these variables of the application.
+    pub fn with(variables: &[(&str, &str)]) -> Self {
+        let site = Self::new();
+        let mut manifest = MANIFEST.replace("FAIL", "open");
+        for (name, value) in variables {
+            let unset = format!("{name} = {{ default = \"\" }}");
+            assert!(manifest.contains(&unset), "no variable `{name}`");
+            manifest = manifest.replace(&unset, &format!("{name} = {{ default = '{value}' }}"));
+        }
+        site.write_manifest(&manifest);
+        site
+    }
+
     pub fn write_manifest(&self, text: &str) {
         fs::write(self.path("spin.toml"), text).expect("a file");
     }
@@ -342,6 +355,10 @@ impl Edge {
 
     pub async fn get(&self, path: &str) -> Answer {
         request(self.address, "GET", path, &[], "").await
+    }
+
+    pub async fn send(&self, method: &str, path: &str, body: &Value) -> Answer {
+        request(self.address, method, path, &[], &body.to_string()).await
     }
 
     pub async fn post(&self, room: &str, body: &Value) -> Answer {
