@@ -19,7 +19,7 @@ use clustertalk_core::statistics::Scope;
 use clustertalk_core::time::{Timestamp, millis};
 use percent_encoding::percent_decode_str;
 use serde_json::json;
-use spin_sdk::http::{IncomingRequest, Method, ResponseOutparam};
+use spin_sdk::http::{IncomingRequest, Method, ResponseOutparam, Scheme};
 use spin_sdk::http_component;
 
 #[http_component]
@@ -176,7 +176,8 @@ fn config(request: &IncomingRequest, settings: &Settings) -> Answer {
         .authority()
         .or_else(|| header("host"))
         .unwrap_or_default();
-    let secure = header("x-forwarded-proto").as_deref() == Some("https");
+    let secure = matches!(request.scheme(), Some(Scheme::Https))
+        || header("x-forwarded-proto").as_deref() == Some("https");
     let scheme = if secure { "wss" } else { "ws" };
     Answer::json(
         200,

@@ -20,6 +20,7 @@ use crate::{
     relay::{Follower, Mailbox, Registration, RoomHandle},
     sandbox::{self, CallError, CloseCause, Effect, Event, Outcome},
     socket::{Cause, Handler, Next},
+    traces,
     websocket::encode_text,
 };
 
@@ -131,6 +132,10 @@ impl Driven {
     /// Calls the hub and applies what it says. The session bytes are stored before this returns,
     /// and until then no further frame is read.
     async fn event(&mut self, event: Event) -> Next {
+        traces::first("frame", self.perform(event)).await
+    }
+
+    async fn perform(&mut self, event: Event) -> Next {
         match self.call(&event).await {
             Ok(Outcome { session, effects }) => {
                 self.session = session;
@@ -262,6 +267,9 @@ impl Driven {
     }
 
     async fn closed(&mut self, cause: Cause) {
+        if let Cause::Host(code) = cause {
+            self.edge.count_close(code);
+        }
         for (room, _) in &self.rooms {
             self.edge.relay().detach(room, self.number);
         }

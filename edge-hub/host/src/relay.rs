@@ -16,12 +16,13 @@ use std::{
         atomic::{AtomicU64, Ordering},
     },
     thread,
+    time::Duration,
 };
 
 use clustertalk_core::{
     delivery::{Concern, Notice, Publication},
     ids::{Position, RoomName, User, UserId},
-    protocol::CloseCode,
+    protocol::{CloseCode, ErrorCode, ServerFrame},
 };
 use tokio::sync::{Semaphore, mpsc};
 
@@ -35,6 +36,7 @@ use self::{
 use crate::{
     queue::Queue,
     store::{Store, StoreError},
+    websocket::encode_text,
 };
 
 /// Publications that may wait for a room's task. What comes beyond is dropped: the next one that
@@ -101,6 +103,14 @@ pub struct Follower {
 }
 
 impl Follower {
+    /// Tells a connection that a room cannot be read; it is to join again after this time.
+    fn refuse(&self, room: &RoomName, retry_after: Duration) {
+        let error = ServerFrame::error(ErrorCode::Unavailable).in_room(room.clone());
+        let error = error.retry_after(retry_after);
+        let frame = ServerFrame::Error(Box::new(error));
+        self.queue.push(encode_text(&frame.encode()));
+    }
+
     /// Has the client come back and resume.
     fn close(&self) {
         let code = CloseCode::Internal;

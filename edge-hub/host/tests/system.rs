@@ -10,16 +10,24 @@ mod system {
     mod client;
     mod command_line;
     mod components;
+    mod configuration;
     mod crashes;
+    mod drain;
     mod harness;
     mod http;
     mod http_client;
+    mod logs;
     mod moderators;
+    mod monitoring;
+    mod operations_doc;
     mod presence;
     mod private_rooms;
     mod redis_doc;
     mod resume;
     mod rooms;
     mod slow_consumer;
+    mod tls;
+    mod traces;
+    mod transcript;
     mod two_edges;
 }

@@ -15,9 +15,9 @@ async fn ghosts_are_let_go_and_who_was_lost_comes_back() {
     let mut to_redis = redis.connection().await;
     let edge = Site::new().edge(&redis).await;
     let mut ada = Client::join(edge.address, "ada").await;
-    let _bob = Client::join(edge.address, "bob").await;
     ada.send(json!({ "type": "join", "room": "tech" })).await;
     ada.take("joined").await;
+    let _bob = Client::join(edge.address, "bob").await;
 
     // What a `closed` leaves behind that trapped, and what a failover forgets.
     let edges: Vec<String> = ask(&mut to_redis, "ZRANGE ct:{general}:edges 0 -1").await;

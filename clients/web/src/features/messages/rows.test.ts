@@ -175,6 +175,11 @@ test("changes of messages that were not read show nothing", () => {
   ]);
 });
 
+test("an own message whose place is in doubt is shown once", () => {
+  const rows = told(timeline(message(1), message(2, "ada")), [pending("m2", "ada"), pending("m3")]);
+  expect(rows.filter((row) => row.startsWith("pending"))).toHaveLength(1);
+});
+
 test("own unsettled messages stand at the end and keep their key when they are delivered", () => {
   const rows = rowsOf(timeline(message(1)), [pending("m2")], "ada");
   const delivered = rowsOf(timeline(message(1), message(2, "ada")), [], "ada");

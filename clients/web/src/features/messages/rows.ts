@@ -39,6 +39,7 @@ export interface Quote {
 /** What the room shows, oldest first, with the user's own unsettled messages at the end. */
 export function rowsOf({ items, more }: Timeline, commands: readonly Command[], self: string | null): readonly Row[] {
   const rows: Row[] = [];
+  const shown = new Set<string>();
   const missing = gaps(items);
   const changes = changesOf(items);
   const gone = new Set([...changes.values()].flatMap(({ deletion }) => (deletion === null ? [] : [named(deletion.target)])));
@@ -82,17 +83,22 @@ export function rowsOf({ items, more }: Timeline, commands: readonly Command[], 
     const opens = apart || last?.user.id !== message.user.id || message.at - last.at > TOGETHER_MS;
     const quote = message.reply_to === undefined ? null : quoted(message.reply_to);
     const key = keyOf(message.user.id, message.id, lost);
+    shown.add(key);
     const open = asked.get(named({ user: message.user.id, id: message.id })) ?? NONE;
     rows.push({ key, type: "message", message, changes: its, asked: open, quote, lost, opens });
     last = message;
     apart = false;
   }
 
-  const sending = commands.filter((command) => command.type === "send");
-  for (const [index, command] of sending.entries()) {
+  // While it is not known whether a failover took it, a message is shown where it was.
+  const sending = commands
+    .filter((command) => command.type === "send")
+    .map((command) => ({ key: keyOf(command.user ?? self ?? "", command.id, false), command }))
+    .filter(({ key }) => !shown.has(key));
+  for (const [index, { key, command }] of sending.entries()) {
     const opens = index === 0 && (last === null || last.user.id !== self);
     const quote = command.reply_to === undefined ? null : quoted(command.reply_to);
-    rows.push({ key: keyOf(command.user ?? self ?? "", command.id, false), type: "pending", command, quote, opens });
+    rows.push({ key, type: "pending", command, quote, opens });
   }
   return rows;
 }

@@ -1,7 +1,7 @@
 import type { ErrorFrame, PongFrame, ServerFrame } from "../frames";
 import { type Command, INTERNAL_TRIES, isTemporary } from "../outbox";
 import { entry, joined, page } from "./catch-up";
-import { forkHistory, forkUnanswered } from "./fork";
+import { forkHistory, forkUnanswered, resolveDoubts } from "./fork";
 import { forget, leaveAnswered, left, rejoin } from "./rooms";
 import { acknowledged } from "./sending";
 import { draining, ponged, welcomed } from "./session";
@@ -85,9 +85,11 @@ function pong(turn: Turn, frame: PongFrame): void {
     const { seq, tag } = room.cursor.position;
     if (position.seq > seq) {
       if (room.ahead === null) turn.updateRoom(name, { ahead: { position, since: turn.at } });
-    } else if (position.seq < seq || position.tag !== tag) {
-      // An edge that delivered more than it has reads another log since.
+    } else if (position.seq < seq || position.tag !== tag || turn.state.outbox.isStoredBeyond(name, seq)) {
+      // An edge that delivered, or stored, more than it has reads another log since.
       rejoin(turn, name);
+    } else {
+      resolveDoubts(turn, name);
     }
   }
 }
@@ -131,7 +133,7 @@ function commandRefused(turn: Turn, error: ErrorFrame, { id, room: name, state }
     turn.update({ outbox: turn.state.outbox.unsent(id) });
     return room.phase.name === "live" ? rejoin(turn, name) : undefined;
   }
-  turn.update({ outbox: turn.state.outbox.refused(turn.at, error) });
+  turn.update({ outbox: turn.state.outbox.refused(turn.at, id, error) });
 }
 
 function joinRefused(turn: Turn, error: ErrorFrame, name: string): void {

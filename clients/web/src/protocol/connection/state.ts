@@ -142,7 +142,7 @@ export interface Room {
   readonly tries: number;
 }
 
-/** The search for what a failover lost of that which was read. */
+/** The search for what a failover lost of that which was read or said to be stored. */
 export interface ForkSearch {
   /** Positions that the log may hold or not. */
   readonly undecided: readonly Position[];
@@ -150,6 +150,8 @@ export interface ForkSearch {
   readonly kept: readonly Position[];
   /** Positions that the log does not hold. */
   readonly lost: readonly Position[];
+  /** The log keeps nothing up to this number. */
+  readonly untoldTo: number;
   /** The number behind which the log was asked for, under `ref`. */
   readonly after: number;
   readonly ref: string | null;
@@ -174,8 +176,6 @@ export interface State {
   readonly leaving: ReadonlyMap<string, readonly string[]>;
   readonly outbox: Outbox;
   readonly nextRef: number;
-  /** When the next paced command may be sent. */
-  readonly pacedAt: number;
   /** The last refusal without a room, which explains a close that follows. */
   readonly refusal: string | null;
   readonly wakeAt: number | null;
