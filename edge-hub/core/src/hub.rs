@@ -4,7 +4,7 @@ pub(crate) mod session;
 
 pub use session::SessionError;
 
-use crate::auth::{Access, Issuers, PrivateRooms, Role};
+use crate::auth::{Access, ClosedRooms, Issuers, Role};
 use crate::command::{self, Pending};
 use crate::effect::Effect;
 use crate::event::Event;
@@ -26,7 +26,7 @@ pub struct Settings {
     /// Always listed; the first is joined by a `hello` without rooms.
     pub default_rooms: Vec<RoomName>,
     /// Open only to those whose token names them.
-    pub private_rooms: PrivateRooms,
+    pub closed_rooms: ClosedRooms,
     /// Whose tokens count.
     pub issuers: Issuers,
 }
@@ -37,7 +37,7 @@ impl Default for Settings {
         Self {
             limits: Limits::default(),
             default_rooms: vec![room("general"), room("tech"), room("random")],
-            private_rooms: PrivateRooms::default(),
+            closed_rooms: ClosedRooms::default(),
             issuers: Issuers::default(),
         }
     }
@@ -200,15 +200,15 @@ impl<'s> Hub<'s> {
     }
 
     pub(crate) fn may_read(&self, room: &RoomName) -> bool {
-        let private = &self.settings.private_rooms;
+        let closed = &self.settings.closed_rooms;
         self.access()
-            .is_some_and(|access| access.may_read(room, private))
+            .is_some_and(|access| access.may_read(room, closed))
     }
 
     pub(crate) fn may_write(&self, room: &RoomName) -> bool {
-        let private = &self.settings.private_rooms;
+        let closed = &self.settings.closed_rooms;
         self.access()
-            .is_some_and(|access| access.may_write(room, private))
+            .is_some_and(|access| access.may_write(room, closed))
     }
 
     pub(crate) fn access(&self) -> Option<&Access> {

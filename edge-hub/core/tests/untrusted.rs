@@ -4,7 +4,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clustertalk_core::auth::{
-    Cached, Issuers, KeySet, PrivateRooms, PublishKeys, RoomRules, Step, Verification,
+    Cached, ClosedRooms, Issuers, KeySet, PublishKeys, RoomRules, Step, Verification,
 };
 use clustertalk_core::delivery::{Notice, Publication};
 use clustertalk_core::hub::{Connection, Hub, Settings};
@@ -382,7 +382,7 @@ proptest! {
     fn any_text_is_configuration_or_refused(text in ".{0,100}", json in any_json()) {
         for text in [text, json.to_string()] {
             let _ = (Issuers::parse(&text, ""), Issuers::parse("", &text), PublishKeys::parse(&text));
-            let _ = (PrivateRooms::parse(&text), RoomRules::parse(&text));
+            let _ = (ClosedRooms::parse(&text), RoomRules::parse(&text));
             let _ = (KeySet::parse(&text), Cached::parse(&text), Notice::parse(&text));
             prop_assert_eq!(PublishKeys::default().access(&text), None);
         }

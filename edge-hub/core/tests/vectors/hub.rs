@@ -2,7 +2,7 @@ use super::files::run_all;
 use super::room_actions::shown_action;
 use super::signer::{Keys, Order};
 use super::stored::{Stored, stretch};
-use clustertalk_core::auth::PrivateRooms;
+use clustertalk_core::auth::ClosedRooms;
 use clustertalk_core::delivery::Notice;
 use clustertalk_core::effect::Effect;
 use clustertalk_core::event::{Event, NoAnswer, Verdict};
@@ -34,7 +34,7 @@ struct Vector {
     #[serde(default)]
     issuers: bool,
     #[serde(default)]
-    private_rooms: String,
+    closed_rooms: String,
     /// By the name under which frames have them, as `TOKEN NAME`.
     #[serde(default)]
     tokens: BTreeMap<String, Order>,
@@ -273,7 +273,7 @@ fn hub_vectors_hold() {
     let keys = Keys::read();
     run_all("hub", |name, vector: Vector| {
         let mut settings = Settings {
-            private_rooms: PrivateRooms::parse(&vector.private_rooms).expect("patterns"),
+            closed_rooms: ClosedRooms::parse(&vector.closed_rooms).expect("patterns"),
             ..Settings::default()
         };
         if vector.issuers {

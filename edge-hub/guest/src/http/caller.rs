@@ -72,14 +72,14 @@ impl Caller {
 
     pub fn reading(&self, settings: &Settings, room: &RoomName) -> Result<(), Problem> {
         forbidden_unless(
-            self.access().may_read(room, &settings.hub.private_rooms),
+            self.access().may_read(room, &settings.hub.closed_rooms),
             room,
         )
     }
 
     pub fn writing(&self, settings: &Settings, room: &RoomName) -> Result<(), Problem> {
         forbidden_unless(
-            self.access().may_write(room, &settings.hub.private_rooms),
+            self.access().may_write(room, &settings.hub.closed_rooms),
             room,
         )
     }

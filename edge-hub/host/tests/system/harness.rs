@@ -457,7 +457,7 @@ anonymous = { default = "true" }
 identity = { default = "" }
 identity_secrets = { default = "" }
 publish_keys = { default = "" }
-private_rooms = { default = "" }
+closed_rooms = { default = "" }
 
 [[trigger.http]]
 route = "/ws"
@@ -478,7 +478,7 @@ anonymous = "{{ anonymous }}"
 identity = "{{ identity }}"
 identity_secrets = "{{ identity_secrets }}"
 publish_keys = "{{ publish_keys }}"
-private_rooms = "{{ private_rooms }}"
+closed_rooms = "{{ closed_rooms }}"
 [component.hub.dependencies]
 "clustertalk:moderation/moderator@1.0.0" = { path = "moderation.wasm" }
 "clustertalk:analytics/recorder@1.0.0" = { path = "analytics.wasm" }
