@@ -66,6 +66,7 @@ export function leave(turn: Turn, name: string): void {
 }
 
 export function left(turn: Turn, name: string, reason: string | undefined): void {
+  if (reason === "deleted") turn.update({ outbox: turn.state.outbox.roomDeleted(name) });
   const [asked] = turn.state.leaving.get(name) ?? [];
   if (asked !== undefined) return leaveAnswered(turn, name, asked);
   if (turn.room(name) === undefined) return;
