@@ -275,10 +275,13 @@ impl Given {
     }
 
     fn refuse(&self, name: &str, reason: impl Into<String>) -> ConfigError {
-        ConfigError::Setting {
-            origin: self.origin(name),
-            reason: reason.into(),
+        let mut origin = self.origin(name);
+        if self.file.place(name) == Some(&origin) {
+            // A flag and a variable say the name themselves.
+            origin = format!("{origin}: `{name}`");
         }
+        let reason = reason.into();
+        ConfigError::Setting { origin, reason }
     }
 }
 

@@ -107,7 +107,7 @@ fn what_is_wrong_in_a_file_is_told_with_line_and_key() {
         ("listen = ", "clustertalk.toml:1: "),
         (
             "\n\nlimit-burst = 0",
-            "clustertalk.toml:3: burst must be from 1 to 10000",
+            "clustertalk.toml:3: `limit-burst`: burst must be from 1 to 10000",
         ),
     ];
     for (file, told) in cases {
@@ -132,17 +132,12 @@ fn values_that_do_not_go_together_are_told_with_their_origin() {
         (
             &["--limit-frame-bytes", "2048"],
             "limit-text-bytes = 4000",
-            "clustertalk.toml:1: text_bytes must not be above frame_bytes",
+            "clustertalk.toml:1: `limit-text-bytes`: text_bytes must not be above frame_bytes",
         ),
         (
             &["--origin", "chat.example.org"],
             "",
             "--origin: `chat.example.org` is not an origin; ",
-        ),
-        (
-            &["--listen", "0.0.0.0:0"],
-            "",
-            "0.0.0.0 is not a loopback address, ",
         ),
     ];
     for (flags, file, told) in cases {
@@ -197,4 +192,25 @@ fn what_holds_is_printed_as_a_file_that_says_the_same() {
         "{printed}"
     );
     File::parse(&printed, Path::new("again.toml")).expect("a file with settings");
+}
+
+#[test]
+fn a_name_may_be_chosen_where_nobody_else_can_come_in_or_if_that_was_asked_for() {
+    let anonymous = |flags: &[&str], tokens_count| {
+        config(flags, "")
+            .expect("a configuration")
+            .anonymous(tokens_count)
+    };
+    assert!(matches!(anonymous(&[], false), Ok(true)));
+    assert!(matches!(anonymous(&[], true), Ok(false)));
+    let open = ["--listen", "0.0.0.0:0"];
+    assert!(matches!(
+        anonymous(&open, false),
+        Err(ConfigError::Anonymous(_))
+    ));
+    assert!(matches!(anonymous(&open, true), Ok(false)));
+    let asked = [&open[..], &["--allow-anonymous"]].concat();
+    for tokens_count in [false, true] {
+        assert!(matches!(anonymous(&asked, tokens_count), Ok(true)));
+    }
 }
