@@ -118,7 +118,7 @@ fn what_is_wrong_in_a_file_is_told_with_line_and_key() {
 
 #[test]
 fn values_that_do_not_go_together_are_told_with_their_origin() {
-    let cases: [(&[&str], &str, &str); 5] = [
+    let cases: [(&[&str], &str, &str); 4] = [
         (
             &["--tls-certificate", "a.pem"],
             "",
