@@ -40,7 +40,7 @@ async fn edge(redis: &RedisServer) -> Edge {
         ("identity", &identity.to_string()),
         ("identity_secrets", &secrets.to_string()),
     ]);
-    site.edge(redis).await
+    site.edge_with(redis, &["--allow-anonymous"]).await
 }
 
 #[tokio::test]
