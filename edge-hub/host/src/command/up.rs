@@ -170,7 +170,8 @@ async fn start(config: &Config, redis: &RedisUrl) -> Result<Arc<Edge>> {
 
 /// Whether anyone may choose a name: the application says whether tokens count.
 fn anonymous(config: &Config) -> Result<bool> {
-    let application = Application::load(&config.manifest, &config.spin_variables)?;
+    // Asked before there is a Redis, whose address does not matter here.
+    let application = load(config, "redis://127.0.0.1:6379", false)?;
     let identity = application.variables.get("identity");
     let tokens_count = identity.is_some_and(|issuers| !issuers.trim().is_empty());
     Ok(config.anonymous(tokens_count)?)
@@ -178,9 +179,13 @@ fn anonymous(config: &Config) -> Result<bool> {
 
 /// Reads the manifest with the variables that the settings decide.
 pub fn application(config: &Config, redis: &RedisUrl) -> Result<Application> {
+    load(config, redis.reveal(), anonymous(config)?)
+}
+
+fn load(config: &Config, redis: &str, anonymous: bool) -> Result<Application> {
     let mut given = config.spin_variables.clone();
-    given.insert("redis_url".to_owned(), redis.reveal().to_owned());
-    given.insert("anonymous".to_owned(), anonymous(config)?.to_string());
+    given.insert("redis_url".to_owned(), redis.to_owned());
+    given.insert("anonymous".to_owned(), anonymous.to_string());
     let limits = serde_json::to_string(&config.limits)?;
     given.insert("limits".to_owned(), limits);
     Ok(Application::load(&config.manifest, &given)?)
