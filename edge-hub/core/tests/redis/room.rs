@@ -1,4 +1,4 @@
-//! What is set of a room, who has a role in it, who is kept out: held by whatever reads or writes it.
+//! Who has a role in a room, who is let in and who is kept out: held by whatever reads or writes it.
 
 use super::server::{Client, Reply};
 use super::world::{World, by_id, changing, draft, edit, stored, user};
@@ -25,7 +25,7 @@ fn topic(text: &str) -> RoomPatch {
     }
 }
 
-fn grant(user: &str, role: RoomRole) -> RoomAction {
+pub fn grant(user: &str, role: RoomRole) -> RoomAction {
     RoomAction::Grant {
         user: id(user),
         role,
@@ -40,7 +40,7 @@ fn kick(user: &str) -> RoomAction {
     RoomAction::Kick { user: id(user) }
 }
 
-fn mute(user: &str, millis: Option<u64>) -> RoomAction {
+pub fn mute(user: &str, millis: Option<u64>) -> RoomAction {
     RoomAction::Mute {
         user: id(user),
         span: millis.map(Duration::from_millis),
@@ -54,7 +54,7 @@ fn ban(user: &str, millis: Option<u64>) -> RoomAction {
     }
 }
 
-fn unban(user: &str) -> RoomAction {
+pub fn unban(user: &str) -> RoomAction {
     RoomAction::Unban { user: id(user) }
 }
 
@@ -96,7 +96,7 @@ impl World {
     }
 
     /// Fails unless it is done.
-    fn done(&mut self, by: &str, action: &RoomAction) -> RoomView {
+    pub fn done(&mut self, by: &str, action: &RoomAction) -> RoomView {
         match self.manage(by, action) {
             Managed::Done(view) => *view,
             other => panic!("{action:?} of {by}: {other:?}"),
@@ -104,11 +104,11 @@ impl World {
     }
 
     /// Creates the room, whose owner is ada.
-    fn create(&mut self, patch: RoomPatch) {
+    pub fn create(&mut self, patch: RoomPatch) {
         self.done("ada", &RoomAction::Create(patch));
     }
 
-    fn attend(&mut self, by: &str) -> Attended {
+    pub fn attend(&mut self, by: &str) -> Attended {
         let join = Presence::Join {
             user: &user(by),
             connection: "c1",
@@ -121,7 +121,7 @@ impl World {
     }
 
     /// Whom the edge is told that may not be there.
-    fn unwelcome(&mut self) -> Vec<UserId> {
+    pub fn unwelcome(&mut self) -> Vec<UserId> {
         let call = redis::presence(&self.keyspace, &self.room, "e1", Presence::Refresh);
         let reply = self.redis.call(&call).expect("Redis takes it");
         redis::refreshed(&reply)
@@ -129,7 +129,7 @@ impl World {
             .1
     }
 
-    fn read_as(&mut self, by: &str) -> Read {
+    pub fn read_as(&mut self, by: &str) -> Read {
         let user = id(by);
         let call = redis::read(
             &self.keyspace,
@@ -149,7 +149,7 @@ impl World {
     }
 
     /// A message of a moderator by his token.
-    fn append_as_moderator(&mut self, by: &str, id: &str) -> Appended {
+    pub fn append_as_moderator(&mut self, by: &str, id: &str) -> Appended {
         let mut draft = draft(by, id);
         draft.may_moderate = true;
         self.store(&draft)
@@ -434,77 +434,6 @@ fn a_direct_room_is_found_by_both_and_has_no_third() {
 }
 
 #[test]
-fn an_archived_room_takes_nothing_but_deletions() {
-    let mut world = World::new();
-    world.create(RoomPatch::default());
-    world.fill(1..=2);
-    let archive = |archived| {
-        RoomAction::Configure(RoomPatch {
-            archived: Some(archived),
-            ..RoomPatch::default()
-        })
-    };
-    let view = world.done("ada", &archive(true));
-    assert!(view.settings.archived);
-    assert_eq!(world.append("ada", "m3"), Appended::Archived);
-    assert_eq!(world.append_as_moderator("mod", "m3"), Appended::Archived);
-    let change = world.change("ada", "e1", by_id("ada", "m2"), edit("x"));
-    assert_eq!(change, Appended::Archived);
-    world.delete(1);
-    let again = world.append("ada", "m2");
-    assert!(matches!(again, Appended::Duplicate { .. }), "{again:?}");
-    assert!(!world.done("ada", &archive(false)).settings.archived);
-    stored(&world.append("ada", "m3"));
-}
-
-#[test]
-fn in_a_read_only_room_its_moderators_write() {
-    let mut world = World::new();
-    world.create(RoomPatch {
-        read_only: Some(true),
-        ..RoomPatch::default()
-    });
-    world.done("ada", &grant("mia", RoomRole::Moderator));
-    world.done("ada", &grant("mel", RoomRole::Member));
-    stored(&world.append("ada", "m1"));
-    stored(&world.append("mia", "m1"));
-    stored(&world.append_as_moderator("mod", "m1"));
-    for user in ["bob", "mel"] {
-        assert_eq!(world.append(user, "m1"), Appended::Forbidden, "{user}");
-    }
-}
-
-#[test]
-fn a_muted_user_only_reads_and_deletes_what_he_said() {
-    let mut world = World::new();
-    world.create(RoomPatch::default());
-    stored(&world.append("bob", "m1"));
-    world.done("ada", &mute("bob", None));
-    let for_ever = Term { until: None };
-    assert_eq!(world.append("bob", "m2"), Appended::Muted(for_ever));
-    let Attended::Counted(view) = world.attend("bob") else {
-        panic!("he may be there");
-    };
-    assert_eq!(view.muted, Some(for_ever));
-    assert!(matches!(world.read_as("bob"), Read::Stretch(_)));
-    assert_eq!(world.unwelcome(), []);
-    let deletion = world.change("bob", "d1", by_id("bob", "m1"), Change::Delete);
-    stored(&deletion);
-
-    world.done("ada", &mute("bob", Some(1)));
-    std::thread::sleep(Duration::from_millis(5));
-    stored(&world.append("bob", "m3"));
-    world.done("ada", &mute("bob", Some(60_000)));
-    let muted = world.append("bob", "m4");
-    assert!(
-        matches!(muted, Appended::Muted(Term { until: Some(_) })),
-        "{muted:?}"
-    );
-    world.done("ada", &unban("bob"));
-    stored(&world.append("bob", "m4"));
-}
-
-#[test]
 fn a_banned_user_is_kept_out_of_everything() {
     let mut world = World::new();
     world.create(RoomPatch::default());
@@ -541,70 +470,6 @@ fn a_banned_user_is_kept_out_of_everything() {
     assert_eq!(world.unwelcome(), []);
     world.done("ada", &ban("dan", None));
     assert_eq!(world.run("ZSCORE @ban bob"), Reply::Nil, "it was over");
-}
-
-#[test]
-fn slow_mode_holds_messages_apart_and_its_moderators_free() {
-    let mut world = World::new();
-    let slow = |millis| {
-        RoomAction::Configure(RoomPatch {
-            slow_mode: Some(Duration::from_millis(millis)),
-            ..RoomPatch::default()
-        })
-    };
-    world.create(RoomPatch::default());
-    world.done("ada", &slow(3_600_000));
-    stored(&world.append("bob", "m1"));
-    let hour = Duration::from_secs(3600);
-    match world.append("bob", "m2") {
-        Appended::SlowMode { retry_after } => {
-            assert!(
-                retry_after <= hour && retry_after > hour / 2,
-                "{retry_after:?}"
-            );
-        }
-        other => panic!("{other:?}"),
-    }
-    stored(&world.append("cyd", "m1"));
-    stored(&world.change("bob", "e1", by_id("bob", "m1"), edit("x")));
-    let again = world.append("bob", "m1");
-    assert!(matches!(again, Appended::Duplicate { .. }), "{again:?}");
-    for id in ["m1", "m2"] {
-        stored(&world.append("ada", id));
-        stored(&world.append_as_moderator("mod", id));
-    }
-    // A shorter one counts at once, from the last message on.
-    world.done("ada", &slow(1));
-    std::thread::sleep(Duration::from_millis(5));
-    stored(&world.append("bob", "m2"));
-    world.done("ada", &slow(0));
-    stored(&world.append("bob", "m3"));
-}
-
-#[test]
-fn a_room_keeps_less_than_the_deployment_and_never_more() {
-    let mut world = World::new();
-    world.limits.log_entries = 5;
-    let keep = |entries| RoomPatch {
-        log_entries: Some(entries),
-        ..RoomPatch::default()
-    };
-    world.create(keep(3));
-    world.fill(1..=9);
-    assert_eq!(world.entries().len(), 3);
-    world.done("ada", &RoomAction::Configure(keep(100)));
-    world.fill(10..=19);
-    assert_eq!(world.entries().len(), 5);
-    world.done(
-        "ada",
-        &RoomAction::Configure(RoomPatch {
-            log_age: Some(Duration::from_millis(1)),
-            ..keep(0)
-        }),
-    );
-    std::thread::sleep(Duration::from_millis(5));
-    world.fill(20..=20);
-    assert_eq!(world.entries().len(), 1);
 }
 
 #[test]
@@ -701,17 +566,6 @@ fn what_may_not_be_told_is_not_done() {
     );
     world.run("AUTH default x");
     assert_eq!(world.run("EXISTS @ban"), Reply::Integer(0));
-}
-
-#[test]
-fn settings_of_another_kind_store_nothing() {
-    for key in ["@room", "@mute"] {
-        let mut world = World::new();
-        world.run(&format!("SET {key} x"));
-        let refused = world.try_append(Mode::Append, &draft("ada", "m1"), &[]);
-        assert!(refused.unwrap_err().contains("WRONGTYPE"), "{key}");
-        assert_eq!(world.run("EXISTS @log @seen"), Reply::Integer(0));
-    }
 }
 
 #[test]
