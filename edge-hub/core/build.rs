@@ -12,6 +12,7 @@ fn main() {
         "heartbeat",
         "overall",
         "room",
+        "rooms",
     ] {
         let path = format!("src/redis/{name}.lua");
         println!("cargo::rerun-if-changed={path}");

@@ -25,7 +25,7 @@ pub use cache::{Cached, FLOOR, FLOOR_AFTER_FAILURE, Lookup, USABLE};
 pub use issuer::{Algorithm, IssuerError, Issuers, KeysUrl};
 pub use keys::{KeySet, KeysError, SET_BYTES};
 pub use publish_key::{PublishKeyError, PublishKeys};
-pub use rooms::{PatternError, PrivateRooms, RoomRules};
+pub use rooms::{ClosedRooms, PatternError, RoomRules};
 pub use token::{LEEWAY, TOKEN_BYTES, TokenError};
 pub use verification::{Step, Verification};
 
@@ -57,7 +57,7 @@ pub struct Proof {
     pub expires_at: Timestamp,
 }
 
-/// What somebody may do to the messages of others. Each role may all that those before it may.
+/// What somebody may do to others and what they wrote. Each role may all that those before it may.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
@@ -71,12 +71,12 @@ pub enum Role {
 }
 
 impl Access {
-    pub fn may_read(&self, room: &RoomName, private: &PrivateRooms) -> bool {
-        self.rooms.may_read(room, private)
+    pub fn may_read(&self, room: &RoomName, closed: &ClosedRooms) -> bool {
+        self.rooms.may_read(room, closed)
     }
 
-    pub fn may_write(&self, room: &RoomName, private: &PrivateRooms) -> bool {
-        self.rooms.may_write(room, private)
+    pub fn may_write(&self, room: &RoomName, closed: &ClosedRooms) -> bool {
+        self.rooms.may_write(room, closed)
     }
 
     /// When this ends; `None` for ever.

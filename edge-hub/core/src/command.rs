@@ -5,6 +5,8 @@ pub mod hello;
 pub mod history;
 pub mod join;
 pub mod leave;
+pub mod manage;
+pub mod notice;
 pub mod read;
 pub mod send;
 pub mod token;
@@ -16,7 +18,7 @@ use crate::event::{NoAnswer, Verdict};
 use crate::hub::Hub;
 use crate::ids::{MessageId, RoomName, User};
 use crate::protocol::{ClientFrame, ErrorCode, ErrorFrame, ServerFrame};
-use crate::store::Appended;
+use crate::store::{Appended, Attended, Managed, Term};
 use crate::time::Timestamp;
 use std::time::Duration;
 
@@ -31,6 +33,8 @@ pub enum Pending {
     Read(read::Pending),
     History(history::Pending),
     Token(Box<token::Pending>),
+    Manage(Box<manage::Pending>),
+    Notice(notice::Pending),
 }
 
 /// Starts a command. Everything but `hello` needs a session.
@@ -74,6 +78,19 @@ pub fn dispatch(hub: &mut Hub<'_>, now: Timestamp, frame: ClientFrame, reference
             reference,
         })),
         (true, ClientFrame::Token { token }) => token::start(hub, now, token, reference),
+        (
+            true,
+            ClientFrame::Create {
+                room,
+                private,
+                settings,
+            },
+        ) => manage::create(hub, now, room, private, settings, reference),
+        (true, ClientFrame::Direct { user }) => manage::direct(hub, now, user, reference),
+        (true, ClientFrame::Manage { room, action }) => {
+            manage::start(hub, now, room, action, reference);
+        }
+        (true, ClientFrame::Kick { user }) => manage::kick(hub, now, user, reference),
     }
 }
 
@@ -149,12 +166,11 @@ pub fn appended(hub: &mut Hub<'_>, now: Timestamp, outcome: Result<Appended, NoA
             return;
         }
         Ok(Appended::Refused) => refused(ErrorCode::Blocked),
-        Ok(Appended::Banned { until }) => {
-            let error = refused(ErrorCode::Banned);
-            match until {
-                Some(until) => error.retry_after(until.since(now)),
-                None => error,
-            }
+        Ok(Appended::Banned(term)) => lasting(refused(ErrorCode::Banned), now, term),
+        Ok(Appended::Muted(term)) => lasting(refused(ErrorCode::Muted), now, term),
+        Ok(Appended::Archived) => refused(ErrorCode::Archived),
+        Ok(Appended::SlowMode { retry_after }) => {
+            refused(ErrorCode::SlowMode).retry_after(retry_after)
         }
         Ok(Appended::RateLimited { retry_after }) => {
             refused(ErrorCode::RateLimited).retry_after(retry_after)
@@ -172,10 +188,19 @@ pub fn appended(hub: &mut Hub<'_>, now: Timestamp, outcome: Result<Appended, NoA
 }
 
 /// Presence is the last step of both joining and leaving.
-pub fn presence_changed(hub: &mut Hub<'_>, members: Result<u64, NoAnswer>) {
+pub fn presence_changed(hub: &mut Hub<'_>, now: Timestamp, attended: Result<Attended, NoAnswer>) {
     match hub.pending.take() {
-        Some(Pending::Join(pending)) => join::present(hub, pending, members),
+        Some(Pending::Join(pending)) => join::present(hub, now, pending, attended),
         Some(Pending::Leave(pending)) => leave::absent(hub, pending),
+        other => hub.pending = other,
+    }
+}
+
+/// Something was done with a room, by a command or because of a notice.
+pub fn managed(hub: &mut Hub<'_>, now: Timestamp, managed: Result<Managed, NoAnswer>) {
+    match hub.pending.take() {
+        Some(Pending::Manage(pending)) => manage::managed(hub, now, *pending, managed),
+        Some(Pending::Notice(pending)) => notice::looked(hub, pending, managed),
         other => hub.pending = other,
     }
 }
@@ -197,7 +222,16 @@ fn not_joined(room: RoomName, reference: Option<String>) -> ErrorFrame {
     error(ErrorCode::NotJoined, reference).in_room(room)
 }
 
-/// The error for what the session's access does not cover.
+/// The error for what a ban or mute forbids: with the time that is left of it.
+fn lasting(error: ErrorFrame, now: Timestamp, term: Term) -> ErrorFrame {
+    match term.until {
+        Some(until) => error.retry_after(until.since(now)),
+        None => error,
+    }
+}
+
+/// The error for what the user may not: by his token, by his role in the room, or because it is a
+/// private room of others or of nobody.
 fn forbidden(room: RoomName, reference: Option<String>) -> ErrorFrame {
     error(ErrorCode::Forbidden, reference).in_room(room)
 }

@@ -5,6 +5,7 @@
 mod audit;
 mod cache;
 mod cursor;
+mod notice;
 pub mod outbox;
 mod pages;
 mod publication;
@@ -12,6 +13,7 @@ pub mod room;
 
 pub use audit::{PresenceAudit, Present};
 pub use cursor::{Offer, RoomCursor};
+pub use notice::{Concern, Kind as NoticeKind, Notice};
 pub use outbox::Outbox;
 pub use pages::{Catch, CatchUp, Lost, Reason, catch_up, joined, page};
 pub use publication::{Ephemeral, Publication, frame};

@@ -7,11 +7,12 @@
 //!   so the client will send the frame again.
 //! - Reordering: `Send(welcome)` before `Subscribe` is a promise to the client.
 
-use crate::auth::KeysUrl;
+use crate::auth::{KeysUrl, Role};
+use crate::delivery::Notice;
 use crate::ids::{MessageId, Position, RoomName, Seq, User, UserId};
 use crate::log::{Draft, Reference};
 use crate::protocol::{CloseCode, ServerFrame};
-use crate::store::{Mode, Range, Update};
+use crate::store::{Mode, Range, RoomAction, Update};
 use crate::time::Timestamp;
 
 /// One thing to do, in the order given.
@@ -58,13 +59,24 @@ pub enum Effect {
     /// Read a stretch of a room's log.
     Load {
         room: RoomName,
+        user: UserId,
         range: Range,
         limit: usize,
     },
-    /// List the rooms with most members.
-    ListRooms,
-    /// Put a room into the list if there is place.
+    /// List the private rooms of a user, and the public ones with most members.
+    ListRooms { user: UserId },
+    /// Put a public room into the list if there is place.
     OpenRoom { room: RoomName },
+    /// Do something with a room.
+    Manage {
+        room: RoomName,
+        by: UserId,
+        /// By his token.
+        role: Role,
+        action: RoomAction,
+    },
+    /// Tell every edge.
+    Notify(Notice),
     /// One connection of the user came to or went from a room.
     Presence {
         room: RoomName,

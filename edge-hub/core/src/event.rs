@@ -1,10 +1,11 @@
 //! Everything that can happen to a connection.
 
 use crate::auth::KeySet;
+use crate::delivery::Notice;
 use crate::log::Action;
-use crate::store::{Appended, Marked, RoomCount, Stretch, Update};
+use crate::store::{Appended, Attended, Managed, Marked, Read, RoomCount, Update};
 
-/// One thing that happened. The first four come from the host; the others answer an
+/// One thing that happened. The first five come from the host; the others answer an
 /// [`Effect`](crate::effect::Effect) of this call that the component performs itself.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
@@ -14,6 +15,8 @@ pub enum Event {
     Frame(String),
     /// The time asked for by `WakeAt` has come.
     WokeUp,
+    /// An edge told of something that concerns the connection's user or one of its rooms.
+    Noticed(Notice),
     /// The connection is gone.
     Closed,
 
@@ -26,13 +29,17 @@ pub enum Event {
     /// Answers `Mark`.
     Marked(Result<Marked, NoAnswer>),
     /// Answers `Load`.
-    Loaded(Result<Stretch, NoAnswer>),
+    Loaded(Result<Read, NoAnswer>),
     /// Answers `ListRooms`.
     RoomsListed(Result<Vec<RoomCount>, NoAnswer>),
     /// Answers `OpenRoom`: whether the deployment has place for the room.
     RoomOpened(Result<bool, NoAnswer>),
-    /// Answers `Presence`: the members of the room now.
-    PresenceChanged(Result<u64, NoAnswer>),
+    /// Answers `Presence`.
+    PresenceChanged(Result<Attended, NoAnswer>),
+    /// Answers `Manage`.
+    Managed(Result<Managed, NoAnswer>),
+    /// Answers `Notify`.
+    Notified(Result<(), NoAnswer>),
     /// Answers `LoadKeys`.
     KeysLoaded(Result<KeySet, NoAnswer>),
 }

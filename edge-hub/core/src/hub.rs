@@ -4,7 +4,7 @@ pub(crate) mod session;
 
 pub use session::SessionError;
 
-use crate::auth::{Access, Issuers, PrivateRooms, Role};
+use crate::auth::{Access, ClosedRooms, Issuers, Role};
 use crate::command::{self, Pending};
 use crate::effect::Effect;
 use crate::event::Event;
@@ -26,7 +26,7 @@ pub struct Settings {
     /// Always listed; the first is joined by a `hello` without rooms.
     pub default_rooms: Vec<RoomName>,
     /// Open only to those whose token names them.
-    pub private_rooms: PrivateRooms,
+    pub closed_rooms: ClosedRooms,
     /// Whose tokens count.
     pub issuers: Issuers,
 }
@@ -37,7 +37,7 @@ impl Default for Settings {
         Self {
             limits: Limits::default(),
             default_rooms: vec![room("general"), room("tech"), room("random")],
-            private_rooms: PrivateRooms::default(),
+            closed_rooms: ClosedRooms::default(),
             issuers: Issuers::default(),
         }
     }
@@ -150,15 +150,18 @@ impl<'s> Hub<'s> {
             }
             Event::Frame(text) => self.frame(now, &text),
             Event::WokeUp => self.wake_up(now),
+            Event::Noticed(notice) => command::notice::noticed(self, notice),
             Event::Closed => command::leave::everything(self),
             Event::Reviewed(verdict) => command::reviewed(self, now, verdict),
             Event::Recorded(updates) => command::send::recorded(self, updates),
             Event::Appended(outcome) => command::appended(self, now, outcome),
             Event::Marked(marked) => command::read::marked(self, marked),
-            Event::Loaded(stretch) => command::history::loaded(self, stretch),
+            Event::Loaded(read) => command::history::loaded(self, now, read),
             Event::RoomsListed(rooms) => command::hello::rooms_listed(self, rooms),
             Event::RoomOpened(opened) => command::join::room_opened(self, opened),
-            Event::PresenceChanged(members) => command::presence_changed(self, members),
+            Event::PresenceChanged(attended) => command::presence_changed(self, now, attended),
+            Event::Managed(managed) => command::managed(self, now, managed),
+            Event::Notified(notified) => command::manage::notified(self, notified),
             Event::KeysLoaded(keys) => command::token::keys_loaded(self, now, keys),
         }
     }
@@ -191,21 +194,21 @@ impl<'s> Hub<'s> {
         }
     }
 
-    /// What the session may do to the messages of others.
+    /// What the session may do to others and what they wrote.
     pub fn role(&self) -> Role {
         self.access().map(|access| access.role).unwrap_or_default()
     }
 
     pub(crate) fn may_read(&self, room: &RoomName) -> bool {
-        let private = &self.settings.private_rooms;
+        let closed = &self.settings.closed_rooms;
         self.access()
-            .is_some_and(|access| access.may_read(room, private))
+            .is_some_and(|access| access.may_read(room, closed))
     }
 
     pub(crate) fn may_write(&self, room: &RoomName) -> bool {
-        let private = &self.settings.private_rooms;
+        let closed = &self.settings.closed_rooms;
         self.access()
-            .is_some_and(|access| access.may_write(room, private))
+            .is_some_and(|access| access.may_write(room, closed))
     }
 
     pub(crate) fn access(&self) -> Option<&Access> {

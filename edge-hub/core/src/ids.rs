@@ -1,6 +1,7 @@
 //! Names and positions as types that cannot hold nonsense.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use sha2::{Digest, Sha256};
 use std::fmt;
 
 /// A name that does not have the form its type demands.
@@ -96,6 +97,74 @@ fn is_reaction(text: &str) -> bool {
         && !text
             .chars()
             .any(|char| char.is_whitespace() || char.is_control())
+}
+
+/// What the name of a private room begins with, and of a direct one.
+const PRIVATE: &str = "private-";
+const DIRECT: &str = "direct-";
+
+impl RoomName {
+    /// Whether only who was let in may be here. The name says so, and for ever: whoever sees a name
+    /// knows without a look whom it may be told, and one that was never given out is answered like
+    /// one that is.
+    pub fn is_private(&self) -> bool {
+        self.0.starts_with(PRIVATE) || self.0.starts_with(DIRECT)
+    }
+
+    /// The private room that a user calls `base`: `private-BASE-HASH`, with the first 16
+    /// hexadecimal digits of SHA-256(`USER BASE`). So nobody finds out by asking for a name whether
+    /// it is taken by another. `None` if the base has more than 39 bytes.
+    pub fn private(creator: &UserId, base: &Self) -> Option<Self> {
+        let hash = hexadecimal(&format!("{creator} {base}"), 16);
+        Self::parse(format!("{PRIVATE}{base}-{hash}")).ok()
+    }
+
+    /// The direct room of two users, the same whoever asks: `direct-HASH`, with the first 32
+    /// hexadecimal digits of SHA-256(`A B`), A being the one that comes first in the order of bytes.
+    pub fn direct(users: &Pair) -> Self {
+        Self(format!("{DIRECT}{}", hexadecimal(&users.to_string(), 32)))
+    }
+}
+
+fn hexadecimal(text: &str, digits: usize) -> String {
+    let digest = Sha256::digest(text);
+    let mut hexadecimal: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    hexadecimal.truncate(digits);
+    hexadecimal
+}
+
+/// Two users, in the order of bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Pair([UserId; 2]);
+
+impl Pair {
+    /// `None` if both are the same.
+    pub fn of(one: UserId, other: UserId) -> Option<Self> {
+        match one.cmp(&other) {
+            std::cmp::Ordering::Less => Some(Self([one, other])),
+            std::cmp::Ordering::Equal => None,
+            std::cmp::Ordering::Greater => Some(Self([other, one])),
+        }
+    }
+
+    /// Reads what is printed.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (one, other) = text.split_once(' ')?;
+        Self::of(UserId::parse(one).ok()?, UserId::parse(other).ok()?)
+    }
+
+    /// The one who is not `user`.
+    pub fn other(&self, user: &UserId) -> &UserId {
+        let [one, other] = &self.0;
+        if one == user { other } else { one }
+    }
+}
+
+impl fmt::Display for Pair {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.0[0], self.0[1])
+    }
 }
 
 /// The fingerprint of a room's log up to and including one entry: 64 bits, 16 hexadecimal digits.
@@ -251,6 +320,42 @@ mod tests {
         ] {
             assert!(RoomName::parse(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn the_name_of_a_private_room_is_its_creators() {
+        let user = |id: &str| UserId::parse(id).unwrap();
+        let room = |name: &str| RoomName::parse(name).unwrap();
+        let plans = RoomName::private(&user("ada"), &room("plans")).unwrap();
+        assert_eq!(plans.as_str(), "private-plans-b24fbca793b0f0d7");
+        assert!(plans.is_private());
+        assert_ne!(RoomName::private(&user("bob"), &room("plans")), Some(plans));
+        let longest = room(&"x".repeat(39));
+        let name = RoomName::private(&user("ada"), &longest).unwrap();
+        assert_eq!(name.as_str().len(), 64);
+        assert_eq!(
+            RoomName::private(&user("ada"), &room(&"x".repeat(40))),
+            None
+        );
+        assert!(!room("private").is_private());
+    }
+
+    #[test]
+    fn a_direct_room_is_the_same_for_both() {
+        let pair = |one: &str, other: &str| {
+            let [one, other] = [one, other].map(|id| UserId::parse(id).unwrap());
+            Pair::of(one, other)
+        };
+        let [room, same] = [("ada", "bob"), ("bob", "ada")]
+            .map(|(one, other)| RoomName::direct(&pair(one, other).unwrap()));
+        assert_eq!(room, same);
+        assert_eq!(room.as_str(), "direct-75354ef904af3c8609e76c6a493a7fc3");
+        assert!(room.is_private());
+        assert_eq!(pair("ada", "ada"), None);
+        // Where one id ends and the next begins is part of what is hashed.
+        let [one, other] = [("a", "bc"), ("ab", "c")]
+            .map(|(one, other)| RoomName::direct(&pair(one, other).unwrap()));
+        assert_ne!(one, other);
     }
 
     #[test]

@@ -190,6 +190,18 @@ mod as_millis {
     }
 }
 
+/// Private rooms of a deployment, direct ones among them. Above it: error `too_many_rooms`.
+pub const PRIVATE_ROOMS: u64 = 100_000;
+/// Private rooms that a user may be in who makes another. Above it: error `too_many_rooms`.
+pub const PRIVATE_ROOMS_OF_A_USER: u64 = 1_000;
+/// Users who have a role in a room: so many may be in a private one. Above it: error `room_full`.
+pub const ROOM_ROLES: usize = 1_000;
+/// Users who are banned from a room, and as many who are muted there. Above it: error `room_full`.
+pub const ROOM_BANS: usize = 10_000;
+/// Bytes of a room's topic.
+pub const TOPIC_BYTES: usize = 256;
+/// The slowest slow mode, in milliseconds: six hours.
+pub const SLOW_MODE_MILLIS: u64 = 6 * 3600 * 1000;
 /// Rooms listed in one `welcome`.
 pub const WELCOME_ROOMS: usize = 50;
 /// Members listed in one `joined`.

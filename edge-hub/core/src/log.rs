@@ -315,7 +315,8 @@ pub struct Draft {
     /// What is looked up in the log first: the target of a change, or the position of the message
     /// that another answers.
     pub reference: Option<Reference>,
-    /// Whether the user may delete what others wrote.
+    /// Whether the user is a moderator wherever he may be: he writes where others only read, and
+    /// deletes what others wrote.
     pub may_moderate: bool,
     /// SHA-256(salt ‖ body) in hexadecimal: what the tag covers of the body.
     pub hash: String,

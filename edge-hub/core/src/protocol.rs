@@ -11,9 +11,10 @@ pub use decode::{ClientFrame, HistoryRange, JoinRoom, Refusal, decode, reference
 
 use crate::auth::Role;
 use crate::delivery::Lost;
-use crate::ids::{MessageId, Position, RoomName, Seq, Tag, User, UserId};
+use crate::ids::{MessageId, Pair, Position, RoomName, Seq, Tag, User, UserId};
 use crate::limits::Limits;
 use crate::log::{Action, Change, Link, Moderation, Reference, Target};
+use crate::store::{RoomCount, RoomRole, RoomSettings, RoomView};
 use crate::time::{Timestamp, millis};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -31,7 +32,12 @@ pub enum ServerFrame {
     Page(Box<Page>),
     Left {
         room: RoomName,
+        /// Not there if the user left it himself.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reason: Option<LeftReason>,
     },
+    Room(Box<RoomFrame>),
+    Done(Done),
     Ack {
         room: RoomName,
         id: MessageId,
@@ -111,6 +117,113 @@ impl ServerFrame {
     }
 }
 
+/// Why a user follows a room no longer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum LeftReason {
+    /// He may come back.
+    Kicked,
+    Banned,
+    /// His role there, or his new token, opens the room no longer.
+    Forbidden,
+    /// The room is gone.
+    Deleted,
+}
+
+/// What is set of a room: before the first `joined` of one of which anything is, the answer to
+/// commands about it, and when it changes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct RoomFrame {
+    pub room: RoomName,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub topic: Option<String>,
+    /// Whether only who was let in may be here. Never changes.
+    pub private: bool,
+    /// The two users of a direct room.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub direct: Option<Pair>,
+    /// Whether only moderators and owners write.
+    pub read_only: bool,
+    /// Whether nobody writes.
+    pub archived: bool,
+    /// The least time between two messages of a user; 0 without slow mode.
+    pub slow_mode_ms: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log_entries: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log_age_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub created_by: Option<UserId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub created_at: Option<Timestamp>,
+    /// What the receiver is here. Not there in what everybody in the room is told alike.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub you: Option<Standing>,
+    #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Standing {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role: Option<RoomRole>,
+    pub muted: bool,
+    /// Not there for a mute for ever.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub muted_until: Option<Timestamp>,
+}
+
+impl RoomFrame {
+    /// The room as the user finds it.
+    pub fn personal(room: RoomName, view: RoomView) -> Self {
+        let you = Standing {
+            role: view.role,
+            muted: view.muted.is_some(),
+            muted_until: view.muted.and_then(|term| term.until),
+        };
+        let you = Some(you);
+        Self {
+            you,
+            ..Self::common(room, view.settings)
+        }
+    }
+
+    /// The room as everybody finds it.
+    pub fn common(room: RoomName, settings: RoomSettings) -> Self {
+        Self {
+            private: room.is_private(),
+            room,
+            topic: settings.topic,
+            direct: settings.direct,
+            read_only: settings.read_only,
+            archived: settings.archived,
+            slow_mode_ms: settings.slow_mode.map_or(0, millis),
+            log_entries: settings.log_entries,
+            log_age_ms: settings.log_age.map(millis),
+            created_by: settings.created_by,
+            created_at: settings.created_at,
+            you: None,
+            reference: None,
+        }
+    }
+
+    pub fn answering(mut self, reference: Option<String>) -> Self {
+        self.reference = reference;
+        self
+    }
+}
+
+/// The answer to a command that has no other: it is carried out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Done {
+    #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+}
+
 /// The answer to `token`: the connection goes on with the new one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -127,7 +240,7 @@ pub struct Welcome {
     pub user: User,
     pub edge: String,
     pub limits: AnnouncedLimits,
-    /// At most 50, the default rooms first.
+    /// At most 50: the default rooms first, then the user's private ones.
     pub rooms: Vec<RoomSummary>,
     /// Not there for a member.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -170,6 +283,19 @@ pub struct RoomSummary {
     pub room: RoomName,
     /// Members now; a moment old.
     pub members: u64,
+    /// The other user of a direct room.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub with: Option<UserId>,
+}
+
+impl From<RoomCount> for RoomSummary {
+    fn from(count: RoomCount) -> Self {
+        Self {
+            room: count.room,
+            members: count.members,
+            with: count.with,
+        }
+    }
 }
 
 /// A new truth about a room: the answer to `join`, and unsolicited when something was lost.

@@ -2,14 +2,24 @@
 //! operators. Whoever has a connection sends a [`Call`] and hands the reply back as [`Value`]s.
 
 pub mod issuer_keys;
+mod presence;
+mod room;
+mod rooms;
 
-use crate::ids::{NameError, Position, RoomName, Seq, Tag, User, UserId};
-use crate::limits::{JOINED_MEMBERS, Limits, READERS};
-use crate::log::{Action, Draft, Entry, EntryError, Reference};
-use crate::store::{
-    Appended, Attendance, Correction, Marked, Members, Mode, Range, RoomCount, Stretch, UPDATES,
-    Update,
+pub use presence::{
+    CORRECTIONS, PRESENCE_LIFE, Presence, attendance, attended, corrected, list_attendance,
+    members, presence, refreshed,
 };
+pub use room::{manage, managed};
+pub use rooms::{
+    aftermath, close_room, count_private_rooms, count_room, forget_room_of, list_private_counts,
+    list_rooms, list_rooms_of, open_room, opened, private_counts, rooms, rooms_of,
+};
+
+use crate::ids::{NameError, Position, RoomName, Seq, Tag, UserId};
+use crate::limits::{Limits, READERS};
+use crate::log::{Action, Draft, Entry, EntryError, Reference};
+use crate::store::{Appended, Marked, Mode, Range, Read, Stretch, Term, UPDATES, Update};
 use crate::time::{Timestamp, millis};
 use std::time::Duration;
 
@@ -38,10 +48,11 @@ script!(PRESENCE, "presence", "SHA1_OF_PRESENCE");
 script!(HEARTBEAT, "heartbeat", "SHA1_OF_HEARTBEAT");
 script!(OVERALL, "overall", "SHA1_OF_OVERALL");
 script!(ROOM, "room", "SHA1_OF_ROOM");
+script!(ROOMS, "rooms", "SHA1_OF_ROOMS");
 
 /// Every script: a new connection loads them all.
-pub static SCRIPTS: [&Script; 7] = [
-    &APPEND, &READ, &MARK, &PRESENCE, &HEARTBEAT, &OVERALL, &ROOM,
+pub static SCRIPTS: [&Script; 8] = [
+    &APPEND, &READ, &MARK, &PRESENCE, &HEARTBEAT, &OVERALL, &ROOM, &ROOMS,
 ];
 
 /// One call of a script.
@@ -168,6 +179,17 @@ impl Keyspace {
         format!("{}:rooms", self.prefix)
     }
 
+    /// The list of private rooms, which nobody is shown.
+    pub fn private_rooms(&self) -> String {
+        format!("{}:rooms:private", self.prefix)
+    }
+
+    /// The private rooms that a user was let into: hash from name to the other user of a direct
+    /// room. `@` begins as no room can.
+    pub fn rooms_of(&self, user: &UserId) -> String {
+        format!("{}:{{@{user}}}:rooms", self.prefix)
+    }
+
     /// Figures over all rooms. `_stats` begins as no room can.
     pub fn overall(&self, what: &str) -> String {
         format!("{}:{{_stats}}{what}", self.prefix)
@@ -178,9 +200,19 @@ impl Keyspace {
         format!("{}:{{_control}}:{what}", self.prefix)
     }
 
+    /// The channel by which edges are told whom a change of a room concerns.
+    pub fn notices(&self) -> String {
+        self.control("notices")
+    }
+
     fn members_prefix(&self, room: &RoomName) -> String {
         self.room(room, "members:")
     }
+}
+
+/// As scripts take a yes or no.
+fn flag(is_set: bool) -> String {
+    u8::from(is_set).to_string()
 }
 
 /// As the script takes it.
@@ -196,11 +228,13 @@ fn arguments(update: &Update) -> [String; 3] {
 /// Fields that a statistics key may have before the rest goes to `other`.
 pub(crate) const STATISTICS_FIELDS: usize = 256;
 
-/// Appends `draft` to a room's log.
+/// Appends `draft` to a room's log. The figures of one that is `unlisted` do not count in those over
+/// all rooms.
 pub fn append(
     keyspace: &Keyspace,
     limits: &Limits,
     room: &RoomName,
+    unlisted: bool,
     mode: Mode,
     draft: &Draft,
     updates: &[Update],
@@ -229,8 +263,10 @@ pub fn append(
             Some(Reference::Id { user, id }) => format!("{user} {id}"),
             Some(Reference::Position(position)) => position.to_string(),
         },
-        u8::from(draft.may_moderate).to_string(),
+        flag(draft.may_moderate),
         limits.edits.to_string(),
+        flag(room.is_private()),
+        flag(unlisted),
     ];
     arguments.extend(updates.iter().take(UPDATES).flat_map(self::arguments));
     Call::new(
@@ -247,6 +283,10 @@ pub fn append(
             key("stats:minutes"),
             key("edits"),
             key("read"),
+            key("room"),
+            key("granted"),
+            key("mute"),
+            key("slow"),
         ],
         arguments,
     )
@@ -269,8 +309,11 @@ pub fn appended(reply: &[Value]) -> Result<Appended, ReplyError> {
             action: action()?,
         },
         "refused" => Appended::Refused,
-        "banned" => Appended::Banned {
-            until: number(1).ok().map(Timestamp::from_millis),
+        "banned" => Appended::Banned(term(reply.get(1))),
+        "muted" => Appended::Muted(term(reply.get(1))),
+        "archived" => Appended::Archived,
+        "slow_mode" => Appended::SlowMode {
+            retry_after: Duration::from_millis(number(1)?),
         },
         "rate_limited" => Appended::RateLimited {
             retry_after: Duration::from_millis(number(1)?),
@@ -284,10 +327,20 @@ pub fn appended(reply: &[Value]) -> Result<Appended, ReplyError> {
     })
 }
 
-/// Reads at most `entries` entries and `bytes` bytes (but one entry at least).
+/// A time, or -1 for ever.
+fn term(value: Option<&Value>) -> Term {
+    let until = value.and_then(Value::number);
+    Term {
+        until: until.map(Timestamp::from_millis),
+    }
+}
+
+/// Reads at most `entries` entries and `bytes` bytes (but one entry at least): for a user, if he may
+/// be there, or for an edge, which sees to that before it shows anything.
 pub fn read(
     keyspace: &Keyspace,
     room: &RoomName,
+    user: Option<&UserId>,
     range: Range,
     entries: usize,
     bytes: usize,
@@ -300,16 +353,33 @@ pub fn read(
     };
     Call::new(
         &READ,
-        vec![keyspace.log(room), keyspace.room(room, "tombstones")],
+        vec![
+            keyspace.log(room),
+            keyspace.room(room, "tombstones"),
+            keyspace.room(room, "granted"),
+            keyspace.room(room, "ban"),
+        ],
         vec![
             mode.into(),
             seq.to_string(),
             entries.to_string(),
             bytes.to_string(),
+            user.map(UserId::to_string).unwrap_or_default(),
+            flag(room.is_private()),
         ],
     )
 }
 
+/// The answer to [`read`] for a user.
+pub fn read_for_user(reply: &[Value]) -> Result<Read, ReplyError> {
+    Ok(match reply.first().and_then(Value::text) {
+        Some("forbidden") => Read::Forbidden,
+        Some("banned") => Read::Banned(term(reply.get(1))),
+        _ => Read::Stretch(stretch(reply)?),
+    })
+}
+
+/// The answer to [`read`] for an edge.
 pub fn stretch(reply: &[Value]) -> Result<Stretch, ReplyError> {
     const SHAPE: ReplyError = ReplyError::Shape("read");
     let text = |index: usize| reply.get(index).and_then(Value::text).ok_or(SHAPE);
@@ -362,200 +432,8 @@ pub fn marked(reply: &[Value]) -> Result<Marked, ReplyError> {
     }
 }
 
-/// How long an edge's members stay without a refresh. It refreshes three times in this span.
-pub const PRESENCE_LIFE: Duration = Duration::from_secs(30);
-
-/// A change or question of presence.
-#[derive(Clone, Copy, Debug)]
-pub enum Presence<'a> {
-    /// One connection of `user` came.
-    Join { user: &'a User, connection: &'a str },
-    /// One connection of `user` went.
-    Leave { user: &'a User, connection: &'a str },
-    /// The edge goes: all its connections leave.
-    Drop,
-    /// Whoever's edge has expired leaves.
-    Sweep,
-    /// Who is there.
-    List,
-    /// The edge lives on. Answered by the count of its own users; 0 also if it had expired and they
-    /// are gone.
-    Refresh,
-    /// The edge's own rows were found to be wrong. At most [`CORRECTIONS`] at once.
-    Correct(&'a [Correction]),
-}
-
-/// Corrections in one call: the server does nothing else meanwhile.
-pub const CORRECTIONS: usize = 500;
-
-pub fn presence(keyspace: &Keyspace, room: &RoomName, edge: &str, presence: Presence<'_>) -> Call {
-    let (operation, user, connection) = match presence {
-        Presence::Join { user, connection } => ("join", Some(user), connection),
-        Presence::Leave { user, connection } => ("leave", Some(user), connection),
-        Presence::Drop => ("drop", None, ""),
-        Presence::Sweep => ("sweep", None, ""),
-        Presence::List => ("list", None, ""),
-        Presence::Refresh => ("refresh", None, ""),
-        Presence::Correct(_) => ("correct", None, ""),
-    };
-    let corrections = match presence {
-        Presence::Correct(corrections) => corrections,
-        _ => &[],
-    };
-    let prefix = keyspace.members_prefix(room);
-    let json = |user: &User| serde_json::Value::from(user.name.as_str()).to_string();
-    let mut arguments = vec![
-        operation.into(),
-        edge.into(),
-        prefix.clone(),
-        keyspace.channel(room),
-        keyspace.publish.into(),
-        millis(PRESENCE_LIFE).to_string(),
-        user.map(|user| user.id.to_string()).unwrap_or_default(),
-        user.map(json).unwrap_or_default(),
-        connection.into(),
-        JOINED_MEMBERS.to_string(),
-    ];
-    arguments.extend(corrections.iter().flat_map(|correction| {
-        [
-            correction.user.id.to_string(),
-            json(&correction.user),
-            correction.held.to_string(),
-            correction.connections.to_string(),
-        ]
-    }));
-    Call::new(
-        &PRESENCE,
-        vec![keyspace.room(room, "edges"), format!("{prefix}{edge}")],
-        arguments,
-    )
-}
-
-/// How many rows [`Presence::Correct`] put right.
-pub fn corrected(reply: &[Value]) -> Result<u64, ReplyError> {
-    let count = reply.get(1).and_then(Value::number);
-    count.ok_or(ReplyError::Shape("presence"))
-}
-
-/// The command that reads whom an edge has in a room, its name first.
-pub fn list_attendance(keyspace: &Keyspace, room: &RoomName, edge: &str) -> Vec<String> {
-    vec![
-        "HGETALL".into(),
-        format!("{}{edge}", keyspace.members_prefix(room)),
-    ]
-}
-
-/// The answer to [`list_attendance`]; what is no row of ours is passed over.
-pub fn attendance(reply: &[Value]) -> Vec<Attendance> {
-    reply
-        .chunks_exact(2)
-        .filter_map(|pair| {
-            let id = UserId::parse(pair[0].text()?).ok()?;
-            let (connections, name) = pair[1].text()?.split_once(' ')?;
-            Some(Attendance {
-                user: User {
-                    id,
-                    name: serde_json::from_str(name).ok()?,
-                },
-                connections: connections.parse().ok()?,
-            })
-        })
-        .collect()
-}
-
-pub fn members(reply: &[Value]) -> Result<Members, ReplyError> {
-    const SHAPE: ReplyError = ReplyError::Shape("presence");
-    let count = reply.first().and_then(Value::number).ok_or(SHAPE)?;
-    let listed = reply[1..]
-        .chunks_exact(2)
-        .map(|pair| {
-            let id = UserId::parse(pair[0].text().ok_or(SHAPE)?)?;
-            let name = pair[1]
-                .text()
-                .and_then(|json| serde_json::from_str(json).ok());
-            Ok(User {
-                id,
-                name: name.ok_or(SHAPE)?,
-            })
-        })
-        .collect::<Result<_, ReplyError>>()?;
-    Ok(Members { count, listed })
-}
-
 /// The code by which scripts refuse a log with an entry that is none of ours.
 pub const CORRUPT: &str = "CORRUPT";
-
-/// Adds a room to the list if there is place.
-pub fn open_room(keyspace: &Keyspace, room: &RoomName, most: u64) -> Call {
-    Call::new(
-        &ROOM,
-        vec![keyspace.rooms()],
-        vec![
-            "open".into(),
-            room.to_string(),
-            "0".into(),
-            most.to_string(),
-        ],
-    )
-}
-
-/// Notes how many members a listed room has.
-pub fn count_room(keyspace: &Keyspace, room: &RoomName, members: u64) -> Call {
-    Call::new(
-        &ROOM,
-        vec![keyspace.rooms()],
-        vec![
-            "count".into(),
-            room.to_string(),
-            members.to_string(),
-            "0".into(),
-        ],
-    )
-}
-
-/// Takes a room off the list: nobody is there, and its log is empty.
-pub fn close_room(keyspace: &Keyspace, room: &RoomName) -> Call {
-    Call::new(
-        &ROOM,
-        vec![keyspace.rooms()],
-        vec!["close".into(), room.to_string(), "0".into(), "0".into()],
-    )
-}
-
-/// Whether the room is in the list now.
-pub fn opened(reply: &[Value]) -> Result<bool, ReplyError> {
-    match reply.first().and_then(Value::text) {
-        Some("ok") => Ok(true),
-        Some("full") => Ok(false),
-        _ => Err(ReplyError::Shape("room")),
-    }
-}
-
-/// The command that lists the rooms with most members, its name first.
-pub fn list_rooms(keyspace: &Keyspace, most: usize) -> Vec<String> {
-    let last = most.saturating_sub(1).to_string();
-    vec![
-        "ZREVRANGE".into(),
-        keyspace.rooms(),
-        "0".into(),
-        last,
-        "WITHSCORES".into(),
-    ]
-}
-
-/// The answer to [`list_rooms`]; what is no room of ours is passed over.
-pub fn rooms(reply: &[Value]) -> Vec<RoomCount> {
-    reply
-        .chunks_exact(2)
-        .filter_map(|pair| {
-            let room = RoomName::parse(pair[0].text()?).ok()?;
-            Some(RoomCount {
-                room,
-                members: pair[1].number()?,
-            })
-        })
-        .collect()
-}
 
 /// Proves that a node takes writes and that publications arrive.
 pub fn heartbeat(keyspace: &Keyspace, edge: &str, payload: &str) -> Call {

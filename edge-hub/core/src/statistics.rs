@@ -110,6 +110,7 @@ pub fn figures(replies: &[Vec<Value>; 5], now: Timestamp) -> Figures {
                     .lengths
                     .insert(from.parse().unwrap_or_default(), value);
             }
+            _ if field == UNLISTED => {}
             _ if field == "messages" => figures.messages = value,
             _ if field == "bytes" => figures.bytes = value,
             _ => {
@@ -164,14 +165,21 @@ pub fn room_commands(keyspace: &Keyspace, room: &RoomName, now: Timestamp) -> [V
     ]
 }
 
+/// The counter that a room has whose figures do not count in the overall ones: they would tell of it.
+const UNLISTED: &str = "unlisted";
+
 /// Brings the overall figures up to date with a room's, read by [`room_commands`]. Idempotent.
+/// `None` for a room that nobody outside may know of.
 pub fn bring_up(
     keyspace: &Keyspace,
     room: &RoomName,
     now: Timestamp,
     replies: &[Vec<Value>; 5],
-) -> Call {
+) -> Option<Call> {
     let [counters, users, top, minutes, minutes_before] = replies;
+    if room.is_private() || pairs(counters).any(|(field, _)| field == UNLISTED) {
+        return None;
+    }
     let key = |what: &str| keyspace.overall(what);
     let users = match users.first() {
         Some(Value::Bytes(bytes)) => bytes.clone(),
@@ -198,11 +206,11 @@ pub fn bring_up(
         key(&format!(":counted:{room}")),
         key(":scratch"),
     ];
-    Call {
+    Some(Call {
         script: &OVERALL,
         keys,
         arguments,
-    }
+    })
 }
 
 fn hour(now: Timestamp) -> u64 {

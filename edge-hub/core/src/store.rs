@@ -1,7 +1,13 @@
 //! What the hub and its hosts ask of the store, and what it answers, in words that know no Redis:
 //! `redis` turns them into calls.
 
-use crate::ids::{Position, RoomName, Seq, User};
+mod room;
+
+pub use room::{
+    Attended, Managed, Read, RoomAction, RoomPatch, RoomRole, RoomSettings, RoomView, Term,
+};
+
+use crate::ids::{Position, RoomName, Seq, User, UserId};
 use crate::log::{Action, Entry};
 use crate::time::Timestamp;
 use std::time::Duration;
@@ -38,9 +44,12 @@ pub enum Appended {
     },
     /// Mode `Refuse`: it was not stored before either.
     Refused,
-    /// By a ban or mute, until then; `None` for ever.
-    Banned {
-        until: Option<Timestamp>,
+    Banned(Term),
+    Muted(Term),
+    /// Nobody writes here any more.
+    Archived,
+    SlowMode {
+        retry_after: Duration,
     },
     RateLimited {
         retry_after: Duration,
@@ -51,7 +60,7 @@ pub enum Appended {
     StaleTarget,
     /// What is to be changed is not in the kept log, or no message.
     TargetMissing,
-    /// It is another user's.
+    /// What is to be changed is another user's; or the room is read-only, or a private one of others.
     Forbidden,
     /// It was edited as often as it may be.
     TooManyChanges,
@@ -139,4 +148,6 @@ pub struct Correction {
 pub struct RoomCount {
     pub room: RoomName,
     pub members: u64,
+    /// Of a direct room of the user who asks: the other one.
+    pub with: Option<UserId>,
 }

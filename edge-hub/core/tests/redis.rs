@@ -13,6 +13,8 @@ mod redis {
     mod read;
     mod refusals;
     mod room;
+    mod room_settings;
+    mod rooms;
     mod server;
     mod trimming;
     mod world;

@@ -4,15 +4,19 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clustertalk_core::auth::{
-    Cached, Issuers, KeySet, PrivateRooms, PublishKeys, RoomRules, Step, Verification,
+    Cached, ClosedRooms, Issuers, KeySet, PublishKeys, RoomRules, Step, Verification,
 };
-use clustertalk_core::delivery::Publication;
+use clustertalk_core::delivery::{Notice, Publication};
 use clustertalk_core::hub::{Connection, Hub, Settings};
 use clustertalk_core::ids::{MAX_SEQ, Position};
-use clustertalk_core::limits::{Limits, MENTIONS};
+use clustertalk_core::limits::{Limits, MENTIONS, SLOW_MODE_MILLIS, TOPIC_BYTES};
 use clustertalk_core::log::{Change, Entry};
 use clustertalk_core::protocol::{ClientFrame, HistoryRange, decode, reference_of};
-use clustertalk_core::redis::{Value, appended, marked, members, opened, rooms, stretch};
+use clustertalk_core::redis::{
+    Value, appended, attended, managed, marked, members, opened, read_for_user, refreshed, rooms,
+    rooms_of, stretch,
+};
+use clustertalk_core::store::RoomAction;
 use clustertalk_core::time::Timestamp;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use proptest::collection::{hash_map, vec};
@@ -21,6 +25,7 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 use serde_json::json;
 use sha2::Sha256;
+use std::time::Duration;
 
 /// JSON of any form, with the words of the protocol among its keys and strings.
 fn any_json() -> impl Strategy<Value = serde_json::Value> {
@@ -46,7 +51,7 @@ fn any_json() -> impl Strategy<Value = serde_json::Value> {
     })
 }
 
-const WORDS: [&str; 45] = [
+const WORDS: [&str; 63] = [
     "type",
     "hello",
     "join",
@@ -59,6 +64,12 @@ const WORDS: [&str; 45] = [
     "typing",
     "history",
     "ping",
+    "create",
+    "configure",
+    "direct",
+    "grant",
+    "kick",
+    "ban",
     "user",
     "token",
     "rooms",
@@ -77,6 +88,14 @@ const WORDS: [&str; 45] = [
     "after",
     "limit",
     "ref",
+    "private",
+    "topic",
+    "read_only",
+    "slow_mode_ms",
+    "log_entries",
+    "log_age_ms",
+    "role",
+    "for_ms",
     "position",
     "change",
     "salt",
@@ -91,12 +110,16 @@ const WORDS: [&str; 45] = [
     "allow",
     "from",
     "message",
+    "owner",
+    "delete_room",
+    "presence",
+    "deleted",
     "0123456789abcdef",
 ];
 
 /// A frame of a known type whose fields are right, wrong or missing.
 fn any_frame() -> impl Strategy<Value = String> {
-    let kind = prop::sample::select(&WORDS[1..12]);
+    let kind = prop::sample::select(&WORDS[1..18]);
     let text = (0..5000_usize).prop_map(|length| json!("x".repeat(length)));
     let position = json!({"seq": MAX_SEQ, "tag": "0123456789abcdef"});
     let field = prop_oneof![
@@ -107,7 +130,7 @@ fn any_frame() -> impl Strategy<Value = String> {
         Just(position),
         (0..70_usize).prop_map(|rooms| json!(vec![json!({"room": "general"}); rooms])),
     ];
-    let fields = hash_map(prop::sample::select(&WORDS[12..30]), field, 0..8);
+    let fields = hash_map(prop::sample::select(&WORDS[18..44]), field, 0..8);
     (kind, fields).prop_map(|(kind, fields)| {
         let mut frame = json!({ "type": kind });
         for (name, value) in fields {
@@ -160,7 +183,23 @@ fn check(text: &str) {
             }
             assert!(limit.is_none_or(|limit| limit as u64 <= MAX_SEQ));
         }
-        ClientFrame::Leave { .. } | ClientFrame::Typing { .. } | ClientFrame::Ping => {}
+        ClientFrame::Create { settings, .. }
+        | ClientFrame::Manage {
+            action: RoomAction::Configure(settings),
+            ..
+        } => {
+            let topic = settings.topic.unwrap_or_default();
+            assert!(topic.len() <= TOPIC_BYTES && !topic.contains(char::is_control));
+            assert!(settings.slow_mode <= Some(Duration::from_millis(SLOW_MODE_MILLIS)));
+            assert!(settings.log_entries <= Some(limits.log_entries));
+            assert!(settings.log_age <= Some(limits.log_age));
+        }
+        ClientFrame::Leave { .. }
+        | ClientFrame::Typing { .. }
+        | ClientFrame::Ping
+        | ClientFrame::Direct { .. }
+        | ClientFrame::Manage { .. }
+        | ClientFrame::Kick { .. } => {}
         ClientFrame::Token { token } => assert!(token.len() <= limits.frame_bytes),
     }
 }
@@ -225,6 +264,8 @@ fn any_reply() -> impl Strategy<Value = Vec<Value>> {
                 "duplicate",
                 "banned",
                 "ok",
+                "deleted",
+                "forbidden",
                 "7",
                 "0",
                 "allow",
@@ -341,8 +382,8 @@ proptest! {
     fn any_text_is_configuration_or_refused(text in ".{0,100}", json in any_json()) {
         for text in [text, json.to_string()] {
             let _ = (Issuers::parse(&text, ""), Issuers::parse("", &text), PublishKeys::parse(&text));
-            let _ = (PrivateRooms::parse(&text), RoomRules::parse(&text));
-            let _ = (KeySet::parse(&text), Cached::parse(&text));
+            let _ = (ClosedRooms::parse(&text), RoomRules::parse(&text));
+            let _ = (KeySet::parse(&text), Cached::parse(&text), Notice::parse(&text));
             prop_assert_eq!(PublishKeys::default().access(&text), None);
         }
     }
@@ -350,6 +391,7 @@ proptest! {
     #[test]
     fn any_reply_is_read_or_refused(reply in any_reply()) {
         let _ = (appended(&reply), stretch(&reply), marked(&reply));
-        let _ = (members(&reply), opened(&reply), rooms(&reply));
+        let _ = (members(&reply), opened(&reply), rooms(&reply), rooms_of(&reply));
+        let _ = (attended(&reply), refreshed(&reply), managed(&reply), read_for_user(&reply));
     }
 }

@@ -8,6 +8,7 @@ mod vectors {
     mod outbox;
     mod resume;
     mod room;
+    mod room_actions;
     mod signer;
     mod stored;
     mod tokens;

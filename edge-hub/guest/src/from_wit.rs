@@ -3,6 +3,7 @@
 use crate::bindings::clustertalk::analytics::recorder;
 use crate::bindings::clustertalk::moderation::moderator;
 use crate::bindings::exports::clustertalk::websocket::handler;
+use clustertalk_core::delivery::Notice;
 use clustertalk_core::event::{Event, Verdict};
 use clustertalk_core::hub::Connection;
 use clustertalk_core::log::Action;
@@ -23,13 +24,15 @@ pub fn connection(connection: handler::Connection) -> Connection {
     }
 }
 
-pub fn event(event: handler::Event) -> Event {
-    match event {
+/// `None` for a notice that this build cannot read.
+pub fn event(event: handler::Event) -> Option<Event> {
+    Some(match event {
         handler::Event::Opened => Event::Opened,
         handler::Event::Frame(text) => Event::Frame(text),
         handler::Event::Closed(_) => Event::Closed,
         handler::Event::WakeUp => Event::WokeUp,
-    }
+        handler::Event::Noticed(payload) => Event::Noticed(Notice::parse(&payload).ok()?),
+    })
 }
 
 pub fn verdict(verdict: moderator::Verdict) -> Verdict {

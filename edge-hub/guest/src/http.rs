@@ -3,24 +3,24 @@
 
 mod answer;
 mod caller;
+mod command;
 mod events;
 mod messages;
+mod rooms;
 mod stats;
 
 use crate::perform::Performer;
 use crate::settings::{self, Settings};
 use answer::{Answer, Problem};
 use caller::Caller;
-use clustertalk_core::ids::RoomName;
-use clustertalk_core::protocol::{AnnouncedLimits, ErrorCode, RoomSummary, SUBPROTOCOL};
+use clustertalk_core::ids::{RoomName, UserId};
+use clustertalk_core::protocol::{AnnouncedLimits, ErrorCode, SUBPROTOCOL};
 use clustertalk_core::statistics::Scope;
 use clustertalk_core::time::{Timestamp, millis};
+use percent_encoding::percent_decode_str;
 use serde_json::json;
 use spin_sdk::http::{IncomingRequest, Method, ResponseOutparam, Scheme};
 use spin_sdk::http_component;
-
-/// Rooms in one answer of `GET /api/v1/rooms`.
-const LISTED_ROOMS: usize = 1_000;
 
 #[http_component]
 async fn http(request: IncomingRequest, out: ResponseOutparam) {
@@ -40,12 +40,19 @@ async fn http(request: IncomingRequest, out: ResponseOutparam) {
         Ok(Route::Events(room)) => {
             let asked = Caller::of(&request, &settings, &performer, now()).and_then(|caller| {
                 caller.reading(&settings, &room)?;
-                Ok((events::position(&request, query)?, caller))
+                let reader = events::Reader {
+                    user: caller.user(query)?,
+                    until: caller.access().expires_at(),
+                };
+                let after = events::position(&request, query)?;
+                let most = settings.hub.limits.page_messages;
+                let user = reader.user.as_ref();
+                let found = messages::read_on(&performer, &room, user, after, most)?;
+                Ok((reader, (after, found)))
             });
             match asked {
-                Ok((after, caller)) => {
-                    let until = caller.access().expires_at();
-                    events::stream(&performer, &settings, &room, after, until, out).await;
+                Ok((reader, first)) => {
+                    events::stream(&performer, &settings, &room, reader, first, out).await;
                 }
                 Err(problem) => answer::problem(problem).send(out).await,
             }
@@ -64,6 +71,8 @@ enum Route {
     Messages(RoomName),
     Post(RoomName),
     Events(RoomName),
+    Room(RoomName),
+    Manage(rooms::Command),
     Stats,
     RoomStats(RoomName),
     Health,
@@ -74,6 +83,7 @@ fn route(request: &IncomingRequest, path: &str) -> Result<Route, Problem> {
     let method = request.method();
     let read = matches!(method, Method::Get | Method::Head);
     let room = |name: &str| RoomName::parse(name).map_err(|_| Problem::new(ErrorCode::BadRoom));
+    let user = |id: &str| UserId::parse(decoded(id)).map_err(|_| Problem::new(ErrorCode::BadUser));
     let segments: Vec<&str> = path.trim_matches('/').split('/').collect();
     let route = match segments[..] {
         ["healthz"] => Route::Health,
@@ -87,6 +97,21 @@ fn route(request: &IncomingRequest, path: &str) -> Result<Route, Problem> {
             return Ok(Route::Post(room(name)?));
         }
         ["api", "v1", "rooms", name, "messages"] => Route::Messages(room(name)?),
+        ["api", "v1", ref rest @ ..] => {
+            let path = match rest[..] {
+                ["rooms", name] => rooms::Path::Room(room(name)?),
+                ["rooms", name, "members", id] => rooms::Path::Member(room(name)?, user(id)?),
+                ["rooms", name, "bans", id] => rooms::Path::Ban(room(name)?, user(id)?),
+                ["rooms", name, "mutes", id] => rooms::Path::Mute(room(name)?, user(id)?),
+                ["rooms", name, "members", id, "kick"] => {
+                    rooms::Path::Kick(Some(room(name)?), user(id)?)
+                }
+                ["users", id, "kick"] => rooms::Path::Kick(None, user(id)?),
+                ["direct", id] => rooms::Path::Direct(user(id)?),
+                _ => return Err(Problem::new(ErrorCode::NotFound)),
+            };
+            return path.route(&method);
+        }
         _ => return Err(Problem::new(ErrorCode::NotFound)),
     };
     match route {
@@ -105,22 +130,30 @@ async fn respond(
 ) -> Result<Answer, Problem> {
     let caller = || Caller::of(&request, settings, performer, now());
     match route {
+        Route::Room(room) => rooms::look(performer, settings, caller()?, query, room),
+        Route::Manage(command) => {
+            let caller = caller()?;
+            rooms::perform(command, performer, settings, caller, query, request).await
+        }
         Route::Health => Ok(Answer::json(200, &json!({ "status": "ok" }))),
         Route::Ready => {
             performer.command(&["PING".to_owned()])?;
             Ok(Answer::json(200, &json!({ "status": "ready" })))
         }
         Route::Config => Ok(config(&request, settings)),
-        Route::Rooms => rooms(performer, settings, &caller()?),
+        Route::Rooms => rooms::list(performer, settings, &caller()?, query),
         Route::Stats => stats::stats(performer, settings, Scope::Overall, &caller()?, now()),
         Route::RoomStats(room) => {
             let caller = caller()?;
             caller.reading(settings, &room)?;
+            rooms::admitted(performer, &caller, query, &room)?;
             stats::stats(performer, settings, Scope::Room(&room), &caller, now())
         }
         Route::Messages(room) => {
-            caller()?.reading(settings, &room)?;
-            messages::read(performer, settings, &room, query)
+            let caller = caller()?;
+            caller.reading(settings, &room)?;
+            let user = caller.user(query)?;
+            messages::read(performer, settings, &room, user.as_ref(), query)
         }
         Route::Post(room) => {
             let caller = caller()?;
@@ -158,30 +191,17 @@ fn config(request: &IncomingRequest, settings: &Settings) -> Answer {
     )
 }
 
-fn rooms(
-    performer: &Performer<'_>,
-    settings: &Settings,
-    caller: &Caller,
-) -> Result<Answer, Problem> {
-    let counts = performer.list_rooms(LISTED_ROOMS)?;
-    let defaults = &settings.hub.default_rooms;
-    let missing = defaults
-        .iter()
-        .filter(|room| counts.iter().all(|count| &count.room != *room))
-        .map(|room| RoomSummary {
-            room: room.clone(),
-            members: 0,
-        });
-    let rooms: Vec<RoomSummary> = counts
-        .iter()
-        .map(|count| RoomSummary {
-            room: count.room.clone(),
-            members: count.members,
-        })
-        .chain(missing)
-        .filter(|summary| caller.reading(settings, &summary.room).is_ok())
-        .collect();
-    Ok(Answer::json(200, &json!({ "rooms": rooms })))
+/// One parameter of a query.
+fn parameter(query: &str, name: &str) -> Option<String> {
+    query
+        .split('&')
+        .find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
+        .map(decoded)
+}
+
+/// A part of a path or query without its percent-encoding. What is not UTF-8 then is no name.
+fn decoded(text: &str) -> String {
+    percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
 
 fn now() -> Timestamp {

@@ -55,7 +55,12 @@ impl Guest for Component {
                 }
             },
         };
-        let event = from_wit::event(event);
+        let Some(event) = from_wit::event(event) else {
+            return Outcome {
+                session,
+                effects: Vec::new(),
+            };
+        };
         let connection = from_wit::connection(connection);
         let performer = Performer::new(&settings, &connection.edge, &connection.id);
         // 1. Restore.

@@ -1,6 +1,7 @@
 //! The effects that a component can perform itself, through its imports.
 
 mod issuer_keys;
+mod rooms;
 
 use crate::bindings::clustertalk::analytics::recorder;
 use crate::bindings::clustertalk::moderation::moderator;
@@ -8,10 +9,11 @@ use crate::settings::Settings;
 use crate::{from_wit, to_wit};
 use clustertalk_core::effect::Effect;
 use clustertalk_core::event::{Event, NoAnswer};
-use clustertalk_core::ids::{Position, RoomName, Seq, User};
+use clustertalk_core::ids::{Position, RoomName, Seq, User, UserId};
 use clustertalk_core::limits::WELCOME_ROOMS;
 use clustertalk_core::protocol::{CloseCode, ServerFrame};
 use clustertalk_core::redis::{self, Call, Presence, Value};
+use clustertalk_core::store::{Attended, Range, Read};
 use clustertalk_core::time::Timestamp;
 use spin_sdk::redis::{Connection, Error, RedisParameter, RedisResult};
 use std::cell::OnceCell;
@@ -99,6 +101,7 @@ impl<'a> Performer<'a> {
                     &self.settings.keyspace,
                     limits,
                     &room,
+                    self.settings.is_unlisted(&room),
                     mode,
                     &draft,
                     &updates,
@@ -125,11 +128,23 @@ impl<'a> Performer<'a> {
                     reply.and_then(|reply| read(redis::marked(&reply))),
                 ))
             }
-            Effect::Load { room, range, limit } => {
-                Here(Event::Loaded(self.load(&room, range, limit)))
-            }
-            Effect::ListRooms => Here(Event::RoomsListed(self.list_rooms(WELCOME_ROOMS))),
+            Effect::Load {
+                room,
+                user,
+                range,
+                limit,
+            } => Here(Event::Loaded(self.read(&room, Some(&user), range, limit))),
+            Effect::ListRooms { user } => Here(Event::RoomsListed(
+                self.list_rooms(Some(&user), WELCOME_ROOMS),
+            )),
             Effect::OpenRoom { room } => Here(Event::RoomOpened(self.open_room(&room))),
+            Effect::Manage {
+                room,
+                by,
+                role,
+                action,
+            } => Here(Event::Managed(self.manage(&room, &by, role, &action))),
+            Effect::Notify(notice) => Here(Event::Notified(self.notify(&notice))),
             Effect::Presence {
                 room,
                 user,
@@ -141,40 +156,24 @@ impl<'a> Performer<'a> {
         }
     }
 
-    pub fn load(
+    /// Reads for a user, if he may be there. For nobody in particular no private room is read.
+    pub fn read(
         &self,
         room: &RoomName,
-        range: clustertalk_core::store::Range,
+        user: Option<&UserId>,
+        range: Range,
         limit: usize,
-    ) -> Result<clustertalk_core::store::Stretch, NoAnswer> {
+    ) -> Result<Read, NoAnswer> {
+        if user.is_none() && room.is_private() {
+            return Ok(Read::Forbidden);
+        }
         let bytes = self.settings.hub.limits.page_bytes;
-        let reply = self.call(&redis::read(
-            &self.settings.keyspace,
-            room,
-            range,
-            limit,
-            bytes,
-        ))?;
-        read(redis::stretch(&reply))
+        let keyspace = &self.settings.keyspace;
+        let reply = self.call(&redis::read(keyspace, room, user, range, limit, bytes))?;
+        read(redis::read_for_user(&reply))
     }
 
-    pub fn list_rooms(
-        &self,
-        most: usize,
-    ) -> Result<Vec<clustertalk_core::store::RoomCount>, NoAnswer> {
-        Ok(redis::rooms(&self.command(&redis::list_rooms(
-            &self.settings.keyspace,
-            most,
-        ))?))
-    }
-
-    pub fn open_room(&self, room: &RoomName) -> Result<bool, NoAnswer> {
-        let most = self.settings.hub.limits.rooms;
-        let reply = self.call(&redis::open_room(&self.settings.keyspace, room, most))?;
-        read(redis::opened(&reply))
-    }
-
-    fn presence(&self, room: &RoomName, user: &User, present: bool) -> Result<u64, NoAnswer> {
+    fn presence(&self, room: &RoomName, user: &User, present: bool) -> Result<Attended, NoAnswer> {
         let connection = self.connection.as_str();
         let change = if present {
             Presence::Join { user, connection }
@@ -183,26 +182,22 @@ impl<'a> Performer<'a> {
         };
         let keyspace = &self.settings.keyspace;
         let reply = self.call(&redis::presence(keyspace, room, &self.edge, change))?;
-        let count = read(redis::members(&reply))?.count;
-        // The list of rooms shows this count; it lies in another slot, and may be a moment old. The
-        // presence is changed already, so a failure here must not look as if it were not.
-        let list = if count == 0 && self.is_forgettable(room).unwrap_or(false) {
-            redis::close_room(keyspace, room)
-        } else {
-            redis::count_room(keyspace, room, count)
-        };
-        let _ = self.call(&list);
-        Ok(count)
-    }
-
-    /// A room that somebody made up and nobody spoke in must not take a place in the list for ever.
-    fn is_forgettable(&self, room: &RoomName) -> Result<bool, NoAnswer> {
-        if self.settings.hub.default_rooms.contains(room) {
-            return Ok(false);
+        let (count, attended) = read(redis::attended(&reply))?;
+        // The lists of rooms lie in other slots, and may be a moment old. The presence is changed
+        // already, so a failure here must not look as if it were not.
+        match attended {
+            Attended::Counted(_) => {
+                let list = if count == 0 && self.is_forgettable(room).unwrap_or(false) {
+                    redis::close_room(keyspace, room)
+                } else {
+                    redis::count_room(keyspace, room, count)
+                };
+                let _ = self.call(&list);
+            }
+            Attended::Forbidden if room.is_private() => self.forget_room_of(&user.id, room),
+            Attended::Forbidden | Attended::Banned(_) => {}
         }
-        let log = self.settings.keyspace.log(room);
-        let exists = self.command(&["EXISTS".to_owned(), log])?;
-        Ok(exists == [Value::Integer(0)])
+        Ok(attended)
     }
 
     /// Calls a script by its digest, and by its source if Redis has forgotten it.

@@ -1,6 +1,6 @@
 //! What the application's variables say (spin.toml, `[component.hub.variables]`).
 
-use clustertalk_core::auth::{Issuers, PrivateRooms, PublishKeys};
+use clustertalk_core::auth::{ClosedRooms, Issuers, PublishKeys};
 use clustertalk_core::hub::Settings as HubSettings;
 use clustertalk_core::ids::RoomName;
 use clustertalk_core::limits::Limits;
@@ -17,6 +17,13 @@ pub struct Settings {
     pub publish_keys: PublishKeys,
 }
 
+impl Settings {
+    /// Whether nobody outside may know of the room: its figures would tell.
+    pub fn is_unlisted(&self, room: &RoomName) -> bool {
+        room.is_private() || self.hub.closed_rooms.contains(room)
+    }
+}
+
 /// Reads the variables; an error names the one that is wrong.
 pub fn read() -> Result<Settings, String> {
     let variable =
@@ -29,8 +36,8 @@ pub fn read() -> Result<Settings, String> {
                 .map_err(|error| format!("variable `rooms`: {error}, got `{room}`"))
         })
         .collect::<Result<Vec<_>, _>>()?;
-    let private_rooms = PrivateRooms::parse(&variable("private_rooms")?)
-        .map_err(|error| format!("variable `private_rooms`: {error}"))?;
+    let closed_rooms = ClosedRooms::parse(&variable("closed_rooms")?)
+        .map_err(|error| format!("variable `closed_rooms`: {error}"))?;
     let issuers = Issuers::parse(&variable("identity")?, &variable("identity_secrets")?)
         .map_err(|error| format!("variables `identity` and `identity_secrets`: {error}"))?;
     let publish_keys = PublishKeys::parse(&variable("publish_keys")?)
@@ -43,7 +50,7 @@ pub fn read() -> Result<Settings, String> {
     Ok(Settings {
         hub: HubSettings {
             default_rooms,
-            private_rooms,
+            closed_rooms,
             issuers,
             limits,
         },

@@ -17,7 +17,7 @@ use crate::{
     edge::Edge,
     pace::Bucket,
     queue::Queue,
-    relay::{Follower, RoomHandle},
+    relay::{Follower, Mailbox, Registration, RoomHandle},
     sandbox::{self, CallError, CloseCause, Effect, Event, Outcome},
     socket::{Cause, Handler, Next},
     traces,
@@ -35,6 +35,11 @@ struct Driven {
     id: Arc<str>,
     queue: Arc<Queue>,
     turn: Arc<Semaphore>,
+    mailbox: Arc<Mailbox>,
+    /// By it comes what concerns its user.
+    registration: Option<Registration>,
+    /// When the hub wants to be woken.
+    wake_at: Option<Instant>,
     /// The hub's own bytes, handed back with each event.
     session: Vec<u8>,
     user: Option<User>,
@@ -65,8 +70,11 @@ impl Driver {
             connection,
             number,
             id,
+            mailbox: Mailbox::new(Arc::clone(&queue)),
             queue,
             turn: Arc::new(Semaphore::new(1)),
+            registration: None,
+            wake_at: None,
             session: Vec::new(),
             user: None,
             rooms: Vec::new(),
@@ -100,7 +108,19 @@ impl Handler for Driver {
     }
 
     async fn woken(&mut self) -> Next {
-        self.0.event(Event::WakeUp).await
+        let notices = self.0.mailbox.take();
+        let is_due = |at: Instant| at <= Instant::now();
+        if notices.is_empty() || self.0.wake_at.is_some_and(is_due) {
+            self.0.wake_at = None;
+            let _ = self.0.event(Event::WakeUp).await;
+        }
+        for notice in notices {
+            let _ = self.0.event(Event::Noticed(notice.to_string())).await;
+        }
+        Next {
+            wake_at: self.0.wake_at,
+            ..Next::default()
+        }
     }
 
     async fn closed(mut self, cause: Cause) {
@@ -146,7 +166,10 @@ impl Driven {
                 let error = error.retry_after(Duration::from_secs(1));
                 self.send(&ServerFrame::Error(Box::new(error)));
             }
-            Event::Opened | Event::Frame(_) | Event::WakeUp => self.close(CloseCode::Internal),
+            // A notice that is not acted on must not leave the connection where it may not be.
+            Event::Opened | Event::Frame(_) | Event::WakeUp | Event::Noticed(_) => {
+                self.close(CloseCode::Internal);
+            }
             Event::Closed(_) => {}
         }
     }
@@ -181,6 +204,7 @@ impl Driven {
                 Effect::Identify(user) => match UserId::parse(user.id) {
                     Ok(id) => {
                         self.user_bucket = Some(self.edge.paces().users.bucket(&id));
+                        self.registration = Some(self.edge.relay().enter(&id, &self.mailbox));
                         self.user = Some(User {
                             id,
                             name: user.name,
@@ -188,7 +212,10 @@ impl Driven {
                     }
                     Err(error) => self.distrust(&error),
                 },
-                Effect::WakeAt(at) => next.wake_at = Some(instant(at)),
+                Effect::WakeAt(at) => {
+                    self.wake_at = Some(instant(at));
+                    next.wake_at = self.wake_at;
+                }
                 Effect::Close(frame) => self.queue.close_with(frame.code, &frame.reason),
             }
         }
@@ -204,6 +231,7 @@ impl Driven {
             id: Arc::clone(&self.id),
             user,
             queue: Arc::clone(&self.queue),
+            mailbox: Arc::clone(&self.mailbox),
             turn: Arc::clone(&self.turn),
         };
         let handle = self.edge.relay().attach(&room, follower, since);

@@ -4,6 +4,7 @@
 //! each is told, so nothing here is locked while messages go out. [`subscriber`] holds the one connection that publications come by, and proves
 //! every half second that it is alive.
 
+mod mailbox;
 mod room;
 mod statistics;
 mod subscriber;
@@ -19,13 +20,15 @@ use std::{
 };
 
 use clustertalk_core::{
-    delivery::Publication,
-    ids::{Position, RoomName, User},
+    delivery::{Concern, Notice, Publication},
+    ids::{Position, RoomName, User, UserId},
     protocol::{CloseCode, ErrorCode, ServerFrame},
 };
 use tokio::sync::{Semaphore, mpsc};
 
+pub use self::mailbox::{Mailbox, Registration};
 use self::{
+    mailbox::Directory,
     room::{Control, Room},
     statistics::Statistics,
     subscriber::Subscriber,
@@ -48,6 +51,7 @@ pub struct Relay {
     rooms: Mutex<HashMap<RoomName, RoomHandle>>,
     /// Those of them whose log is damaged.
     unreadable: Mutex<HashSet<RoomName>>,
+    users: Arc<Directory>,
     subscriber: Subscriber,
     statistics: Statistics,
     catching_up: Semaphore,
@@ -92,6 +96,7 @@ pub struct Follower {
     pub id: Arc<str>,
     pub user: User,
     pub queue: Arc<Queue>,
+    pub mailbox: Arc<Mailbox>,
     /// Taken by the room that sends it a page: one is in flight over all its rooms, or those would
     /// fill its queue together.
     pub turn: Arc<Semaphore>,
@@ -145,6 +150,7 @@ impl Relay {
             store,
             rooms: Mutex::default(),
             unreadable: Mutex::default(),
+            users: Arc::default(),
             catching_up: Semaphore::new(CATCH_UPS),
             figures: Figures::default(),
         })
@@ -183,6 +189,11 @@ impl Relay {
         if let Some(handle) = self.rooms().get(room) {
             let _ = handle.control.send(Control::Detach { number });
         }
+    }
+
+    /// Has a connection told, until the answer is dropped, what concerns its user.
+    pub fn enter(&self, user: &UserId, mailbox: &Arc<Mailbox>) -> Registration {
+        self.users.enter(user.clone(), Arc::clone(mailbox))
     }
 
     /// Tells everyone else in a room, on every edge, once.
@@ -296,7 +307,25 @@ impl Relay {
         }
     }
 
-    /// Whatever was published in the last moments may be lost: every room reads its log.
+    /// An edge told of a user or a room.
+    fn noticed(&self, payload: &str) {
+        let notice = match Notice::parse(payload) {
+            Ok(notice) => notice,
+            Err(error) => return tracing::warn!(%error, "a notice cannot be read"),
+        };
+        match notice.concern() {
+            Some(Concern::User(user)) => self.users.put(user, &payload.into()),
+            Some(Concern::Room(room)) => {
+                if let Some(handle) = self.rooms().get(room) {
+                    let _ = handle.control.send(Control::Notice(payload.into()));
+                }
+            }
+            None => {}
+        }
+    }
+
+    /// Whatever was published in the last moments may be lost: every room reads its log, and looks
+    /// who may be there.
     fn resync(&self) {
         for handle in self.rooms().values() {
             let _ = handle.control.send(Control::Resync);

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use clustertalk_core::{
-    ids::RoomName,
+    ids::{RoomName, UserId},
     limits::Limits,
     redis::{self as contract, Call, Keyspace, Presence, Value},
     store::{Attendance, Correction, Members, Range, Stretch},
@@ -125,7 +125,8 @@ impl Store {
         range: Range,
         entries: usize,
     ) -> Result<Stretch, StoreError> {
-        let call = contract::read(&self.keyspace, room, range, entries, self.limits.page_bytes);
+        let bytes = self.limits.page_bytes;
+        let call = contract::read(&self.keyspace, room, None, range, entries, bytes);
         Ok(contract::stretch(&self.call(&call).await?)?)
     }
 
@@ -144,6 +145,16 @@ impl Store {
         let call = contract::presence(&self.keyspace, room, &self.edge, presence);
         let reply = self.call(&call).await?;
         Ok(contract::members(&reply[..reply.len().min(1)])?.count)
+    }
+
+    /// Keeps this edge's users in a room alive; answers how many they are, and who of them may not be
+    /// there any more.
+    pub async fn refresh_presence(
+        &self,
+        room: &RoomName,
+    ) -> Result<(u64, Vec<UserId>), StoreError> {
+        let call = contract::presence(&self.keyspace, room, &self.edge, Presence::Refresh);
+        Ok(contract::refreshed(&self.call(&call).await?)?)
     }
 
     /// Whom Redis counts in a room for this edge.

@@ -30,7 +30,7 @@ pub(crate) fn recorder(record: &str) -> Vec<u8> {
 }
 
 /// A hub whose `handle` has this body. Parameters: now 0, id 1-2, edge 3-4, anonymous 5, token 6-8,
-/// session 9-10, event 11 (0 opened, 1 frame, 2 closed, 3 wake-up), its text 12-13. The result is
+/// session 9-10, event 11 (0 opened, 1 frame, 2 noticed, 3 closed, 4 wake-up), its text 12-13. The result is
 /// session and effects, each pointer and length; zeros are an empty outcome.
 pub(crate) fn hub(handle: &str) -> Vec<u8> {
     let function = format!(

@@ -41,7 +41,7 @@ anonymous = "true"
 identity = ""
 identity_secrets = ""
 publish_keys = ""
-private_rooms = ""
+closed_rooms = ""
 limits = "{}"
 [component.hub.dependencies]
 "clustertalk:moderation/moderator@1.0.0" = { path = "target/components/moderation.wasm" }

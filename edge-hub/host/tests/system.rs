@@ -17,11 +17,14 @@ mod system {
     mod http;
     mod http_client;
     mod logs;
+    mod moderators;
     mod monitoring;
     mod operations_doc;
     mod presence;
+    mod private_rooms;
     mod redis_doc;
     mod resume;
+    mod rooms;
     mod slow_consumer;
     mod tls;
     mod traces;

@@ -32,7 +32,7 @@ export interface Reader {
 }
 
 export function viewed(views: Views, event: ViewEvent, now: number, reader: Reader): Views {
-  if (event.type === "refused") return views;
+  if (event.type === "refused" || event.type === "room") return views;
   const next = new Map(views);
   if (event.type === "left") {
     next.delete(event.room);
@@ -81,6 +81,7 @@ function changed(view: RoomView, event: ViewEvent, now: number): RoomView {
     case "history":
     case "forked":
     case "receipt":
+    case "room":
     case "left":
     case "refused":
       return view;

@@ -48,6 +48,13 @@ const CHECKS: Record<string, (fields: Fields) => boolean> = {
   message: isMessage,
   skipped: isEntry,
   left: isRoom,
+  room: (f) =>
+    isRoom(f) &&
+    ["private", "read_only", "archived"].every((name) => typeof f[name] === "boolean") &&
+    typeof f.slow_mode_ms === "number" &&
+    (f.topic === undefined || typeof f.topic === "string") &&
+    (f.you === undefined || (isObject(f.you) && typeof f.you.muted === "boolean")),
+  done: () => true,
   ack: (f) => isRoom(f) && typeof f.id === "string" && isPosition(f.position),
   history: (f) => isRoom(f) && Array.isArray(f.messages) && typeof f.more === "boolean",
   presence: (f) =>

@@ -232,6 +232,24 @@ export interface PongFrame {
   readonly rooms: readonly { readonly room: string; readonly position: Position }[];
 }
 
+/** What is set of a room, and what the user is there. */
+export interface RoomFrame {
+  readonly type: "room";
+  readonly room: string;
+  readonly topic?: string;
+  /** Whether only who was let in may be here. */
+  readonly private: boolean;
+  /** The two users of a direct room. */
+  readonly direct?: readonly string[];
+  readonly read_only: boolean;
+  readonly archived: boolean;
+  /** The least time between two messages of a user. */
+  readonly slow_mode_ms: number;
+  /** Not there in what everybody in the room is told alike. */
+  readonly you?: { readonly role?: string; readonly muted: boolean; readonly muted_until?: number };
+  readonly ref?: string;
+}
+
 export interface RenewedFrame {
   readonly type: "renewed";
   readonly expires_at: number;
@@ -251,7 +269,10 @@ export type ServerFrame =
   | ErrorFrame
   | PongFrame
   | RenewedFrame
-  | { readonly type: "left"; readonly room: string }
+  | RoomFrame
+  | { readonly type: "left"; readonly room: string; readonly reason?: string }
+  /** It answers what was asked for about a room or a user. */
+  | { readonly type: "done"; readonly ref?: string }
   | { readonly type: "typing"; readonly room: string; readonly user: User }
   /** How far a user has read. */
   | { readonly type: "receipt"; readonly room: string; readonly user: User; readonly seq: number }

@@ -338,6 +338,14 @@ export class Outbox {
   }
 
   /**
+   * The room was deleted. Whatever was sent there is gone with its log, and must not be sent again
+   * into another room of the same name.
+   */
+  roomDeleted(room: string): Outbox {
+    return this.keep((command) => command.room !== room || command.user === null);
+  }
+
+  /**
    * Where commands are said to be that the cursor went by without seeing: between a fork and the
    * newest entries, or so far back that it forgot. `history` decides.
    */

@@ -49,6 +49,7 @@ export function shown(timeline: Timeline, event: ViewEvent): Timeline {
     case "presence":
     case "typing":
     case "receipt":
+    case "room":
     case "refused":
       return timeline;
   }

@@ -88,6 +88,7 @@ type OutboxInput =
       readonly lost: readonly Position[];
     }
   | { readonly type: "untold"; readonly room: string; readonly to: number }
+  | { readonly type: "room_deleted"; readonly room: string }
   | { readonly type: "pruned" };
 
 type Question =
@@ -170,6 +171,7 @@ const OUTBOX_KEYS: Record<OutboxInput["type"], readonly string[]> = {
   caught_up: ["type", "room", "lost_to"],
   decided: ["type", "room", "kept", "lost"],
   untold: ["type", "room", "to"],
+  room_deleted: ["type", "room"],
   pruned: ["type"],
 };
 
@@ -203,6 +205,8 @@ function fed(outbox: Outbox, now: number, input: OutboxInput): Outbox {
       return outbox.decided(now, input.room, input.kept, input.lost);
     case "untold":
       return outbox.untold(input.room, input.to);
+    case "room_deleted":
+      return outbox.roomDeleted(input.room);
     case "pruned":
       return outbox.pruned(now);
   }

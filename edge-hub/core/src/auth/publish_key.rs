@@ -122,7 +122,7 @@ fn digest(hexadecimal: &str) -> Option<[u8; 32]> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::auth::PrivateRooms;
+    use crate::auth::ClosedRooms;
     use crate::ids::RoomName;
 
     /// For tests only.
@@ -142,10 +142,10 @@ mod tests {
     #[test]
     fn a_key_opens_its_rooms_only() {
         let board = RoomName::parse("board").unwrap();
-        let private = PrivateRooms::parse("board").unwrap();
+        let closed = ClosedRooms::parse("board").unwrap();
         let opens = |rooms| {
             let access = keys(rooms).access(KEY).unwrap();
-            access.may_write(&board, &private)
+            access.may_write(&board, &closed)
         };
         assert!(!opens(""));
         assert!(opens(r#","rooms":["*"]"#));

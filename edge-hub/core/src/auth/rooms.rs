@@ -6,7 +6,7 @@ use std::fmt;
 
 /// Patterns in one rule set. With a name in each they still fit into the session bytes.
 const PATTERNS: usize = 32;
-/// Every room that is not private; no room can have this name.
+/// Every room that is not closed; no room can have this name.
 const PUBLIC: &str = "@public";
 
 /// Some rooms: `general`, `team-*`, `*`, or `@public`.
@@ -14,7 +14,7 @@ const PUBLIC: &str = "@public";
 enum RoomPattern {
     Public,
     Exactly(RoomName),
-    /// Whatever begins like this; with the empty one every room, private ones too.
+    /// Whatever begins like this; with the empty one every room, closed ones too.
     Prefix(String),
 }
 
@@ -42,9 +42,9 @@ impl RoomPattern {
         }
     }
 
-    fn covers(&self, room: &RoomName, private: &PrivateRooms) -> bool {
+    fn covers(&self, room: &RoomName, closed: &ClosedRooms) -> bool {
         match self {
-            Self::Public => !private.contains(room),
+            Self::Public => !closed.contains(room),
             Self::Exactly(name) => name == room,
             Self::Prefix(prefix) => room.as_str().starts_with(prefix),
         }
@@ -74,7 +74,7 @@ impl<'de> Deserialize<'de> for RoomPattern {
     }
 }
 
-/// What a token or a server's key opens. By default every room that is not private.
+/// What a token or a server's key opens. By default every room that is not closed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RoomRules {
     /// Beside those of `write`.
@@ -128,24 +128,24 @@ impl RoomRules {
         })
     }
 
-    pub(super) fn may_read(&self, room: &RoomName, private: &PrivateRooms) -> bool {
-        self.may_write(room, private) || any(&self.read, room, private)
+    pub(super) fn may_read(&self, room: &RoomName, closed: &ClosedRooms) -> bool {
+        self.may_write(room, closed) || any(&self.read, room, closed)
     }
 
-    pub(super) fn may_write(&self, room: &RoomName, private: &PrivateRooms) -> bool {
-        any(&self.write, room, private)
+    pub(super) fn may_write(&self, room: &RoomName, closed: &ClosedRooms) -> bool {
+        any(&self.write, room, closed)
     }
 }
 
-fn any(patterns: &[RoomPattern], room: &RoomName, private: &PrivateRooms) -> bool {
-    patterns.iter().any(|pattern| pattern.covers(room, private))
+fn any(patterns: &[RoomPattern], room: &RoomName, closed: &ClosedRooms) -> bool {
+    patterns.iter().any(|pattern| pattern.covers(room, closed))
 }
 
 /// The rooms that are open only to who is given them by name or pattern. By default none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct PrivateRooms(Vec<RoomPattern>);
+pub struct ClosedRooms(Vec<RoomPattern>);
 
-impl PrivateRooms {
+impl ClosedRooms {
     /// Reads `board,team-*`.
     pub fn parse(text: &str) -> Result<Self, PatternError> {
         let listed = text.split(',').map(str::trim);
@@ -158,8 +158,8 @@ impl PrivateRooms {
         patterns.collect::<Result<_, _>>().map(Self)
     }
 
-    fn contains(&self, room: &RoomName) -> bool {
-        // No pattern of this list asks what is private.
+    pub fn contains(&self, room: &RoomName) -> bool {
+        // No pattern of this list asks what is closed.
         any(&self.0, room, &Self::default())
     }
 }
@@ -173,17 +173,17 @@ mod tests {
     }
 
     /// May it be read, may it be written?
-    fn may(rules: &RoomRules, name: &str, private: &str) -> (bool, bool) {
-        let private = PrivateRooms::parse(private).unwrap();
+    fn may(rules: &RoomRules, name: &str, closed: &str) -> (bool, bool) {
+        let closed = ClosedRooms::parse(closed).unwrap();
         let room = room(name);
         (
-            rules.may_read(&room, &private),
-            rules.may_write(&room, &private),
+            rules.may_read(&room, &closed),
+            rules.may_write(&room, &closed),
         )
     }
 
     #[test]
-    fn without_rules_every_room_is_open_that_is_not_private() {
+    fn without_rules_every_room_is_open_that_is_not_closed() {
         let rules = RoomRules::default();
         assert_eq!(may(&rules, "general", "board, team-*"), (true, true));
         assert_eq!(may(&rules, "board", "board, team-*"), (false, false));
@@ -229,7 +229,7 @@ mod tests {
         }
         let many = format!("[{}]", vec![r#""a""#; PATTERNS + 1].join(","));
         assert_eq!(RoomRules::parse(&many), Err(PatternError::TooMany));
-        assert!(PrivateRooms::parse("@public").is_err());
+        assert!(ClosedRooms::parse("@public").is_err());
     }
 
     #[test]

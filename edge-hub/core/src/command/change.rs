@@ -5,6 +5,7 @@
 //! nothing is recorded. Whether the target is there, and whose it is, only the store can tell.
 
 use super::{Pending as Command, review};
+use crate::auth::Role;
 use crate::effect::{Effect, ForReview};
 use crate::event::Verdict;
 use crate::hub::Hub;
@@ -78,6 +79,7 @@ pub fn reviewed(hub: &mut Hub<'_>, mut pending: Pending, verdict: Verdict) {
 
 fn append(hub: &mut Hub<'_>, pending: Pending, moderation: Option<Moderation>) {
     let seed = hub.seed;
+    let may_moderate = hub.role() >= Role::Moderator;
     let Some(live) = hub.live() else { return };
     let mut draft = Draft::change(
         &pending.id,
@@ -87,7 +89,7 @@ fn append(hub: &mut Hub<'_>, pending: Pending, moderation: Option<Moderation>) {
         moderation.as_ref(),
         seed,
     );
-    draft.may_moderate = live.may_moderate();
+    draft.may_moderate = may_moderate;
     let mode = Mode::of(draft.action);
     hub.emit(Effect::Append {
         room: pending.room.clone(),

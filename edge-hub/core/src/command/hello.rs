@@ -88,11 +88,11 @@ pub fn admit(
     hub.emit(Effect::Identify(user.clone()));
     hub.await_expiry(now);
     hub.pending = Some(Command::Hello(Pending {
-        user,
+        user: user.clone(),
         rooms,
         reference,
     }));
-    hub.emit(Effect::ListRooms);
+    hub.emit(Effect::ListRooms { user: user.id });
 }
 
 /// Answers a hello that lets nobody in.
@@ -117,14 +117,14 @@ pub fn rooms_listed(hub: &mut Hub<'_>, rooms: Result<Vec<RoomCount>, NoAnswer>) 
     let listed = defaults.iter().map(|room| RoomSummary {
         room: room.clone(),
         members: members(room),
+        with: None,
     });
-    let others = counts
+    let (private, public): (Vec<_>, Vec<_>) = counts
         .iter()
         .filter(|count| !defaults.contains(&count.room))
-        .map(|count| RoomSummary {
-            room: count.room.clone(),
-            members: count.members,
-        });
+        .cloned()
+        .partition(|count| count.room.is_private());
+    let others = private.into_iter().chain(public).map(RoomSummary::from);
     let rooms = listed
         .chain(others)
         .filter(|summary| hub.may_read(&summary.room))

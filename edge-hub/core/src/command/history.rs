@@ -7,7 +7,8 @@ use crate::event::NoAnswer;
 use crate::hub::Hub;
 use crate::ids::RoomName;
 use crate::protocol::{ErrorCode, History, HistoryRange, ServerFrame};
-use crate::store::{Range, Stretch};
+use crate::store::{Range, Read};
+use crate::time::Timestamp;
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Pending {
@@ -29,6 +30,7 @@ pub fn start(
         return;
     }
     live.refused = 0;
+    let user = live.user.id.clone();
     let range = match range {
         HistoryRange::Before(seq) => Range::Before(seq),
         HistoryRange::After(seq) => Range::From(seq + 1),
@@ -39,22 +41,28 @@ pub fn start(
         .clamp(1, most);
     hub.emit(Effect::Load {
         room: room.clone(),
+        user,
         range,
         limit,
     });
     hub.pending = Some(Command::History(Pending { room, reference }));
 }
 
-pub fn loaded(hub: &mut Hub<'_>, stretch: Result<Stretch, NoAnswer>) {
+pub fn loaded(hub: &mut Hub<'_>, now: Timestamp, read: Result<Read, NoAnswer>) {
     let Some(Command::History(Pending { room, reference })) = hub.pending.take() else {
         return;
     };
-    let Ok(stretch) = stretch else {
-        let error = super::error(ErrorCode::Unavailable, reference).in_room(room);
-        hub.send(ServerFrame::Error(Box::new(
-            error.retry_after(super::RETRY),
-        )));
-        return;
+    let refused = |code| super::error(code, reference.clone()).in_room(room.clone());
+    let stretch = match read {
+        Ok(Read::Stretch(stretch)) => stretch,
+        Ok(Read::Forbidden) => return hub.refuse(refused(ErrorCode::Forbidden)),
+        Ok(Read::Banned(term)) => {
+            return hub.refuse(super::lasting(refused(ErrorCode::Banned), now, term));
+        }
+        Err(NoAnswer) => {
+            let error = refused(ErrorCode::Unavailable).retry_after(super::RETRY);
+            return hub.send(ServerFrame::Error(Box::new(error)));
+        }
     };
     let messages = stretch
         .entries

@@ -5,20 +5,24 @@ use super::Pending as Command;
 use crate::effect::Effect;
 use crate::event::NoAnswer;
 use crate::hub::Hub;
-use crate::protocol::{ErrorCode, JoinRoom, ServerFrame};
+use crate::protocol::{ErrorCode, ErrorFrame, JoinRoom, RoomFrame, ServerFrame};
+use crate::store::Attended;
+use crate::time::Timestamp;
 use std::collections::VecDeque;
-use std::time::Duration;
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Pending {
     current: JoinRoom,
     next: VecDeque<JoinRoom>,
     reference: Option<String>,
+    /// Whether it was asked for by a frame of its own: the rooms of a `hello` are one frame, and
+    /// must not close a client that was in many of them.
+    alone: bool,
 }
 
 pub fn start(hub: &mut Hub<'_>, join: JoinRoom, reference: Option<String>) {
     if hub.may_read(&join.room) {
-        next(hub, vec![join].into(), reference);
+        next(hub, vec![join].into(), reference, true);
     } else {
         hub.refuse(super::forbidden(join.room, reference));
     }
@@ -29,14 +33,13 @@ pub fn all(hub: &mut Hub<'_>, rooms: Vec<JoinRoom>, reference: Option<String>) {
     let (open, closed): (Vec<_>, Vec<_>) =
         rooms.into_iter().partition(|join| hub.may_read(&join.room));
     for JoinRoom { room, .. } in closed {
-        // All of them are one frame, and must not close a client that was in many rooms.
         let error = super::forbidden(room, reference.clone());
         hub.send(ServerFrame::Error(Box::new(error)));
     }
-    next(hub, open.into(), reference);
+    next(hub, open.into(), reference, false);
 }
 
-fn next(hub: &mut Hub<'_>, mut rooms: VecDeque<JoinRoom>, reference: Option<String>) {
+fn next(hub: &mut Hub<'_>, mut rooms: VecDeque<JoinRoom>, reference: Option<String>, alone: bool) {
     while let Some(join) = rooms.pop_front() {
         let most = hub.settings.limits.rooms_per_connection;
         let default = hub.settings.default_rooms.contains(&join.room);
@@ -59,8 +62,10 @@ fn next(hub: &mut Hub<'_>, mut rooms: VecDeque<JoinRoom>, reference: Option<Stri
             current: join,
             next: rooms,
             reference,
+            alone,
         };
-        if default {
+        // One does not come to a private room by its name alone.
+        if default || room.is_private() {
             enter(hub, pending);
         } else {
             hub.pending = Some(Command::Join(pending));
@@ -74,26 +79,42 @@ pub fn room_opened(hub: &mut Hub<'_>, opened: Result<bool, NoAnswer>) {
     let Some(Command::Join(pending)) = hub.pending.take() else {
         return;
     };
-    let (code, retry) = match opened {
-        Ok(true) => return enter(hub, pending),
-        Ok(false) => (ErrorCode::TooManyRooms, None),
-        Err(NoAnswer) => (ErrorCode::Unavailable, Some(super::RETRY)),
-    };
-    give_up(hub, pending, code, retry);
+    match opened {
+        Ok(true) => enter(hub, pending),
+        Ok(false) => give_up(hub, pending, ServerFrame::error(ErrorCode::TooManyRooms)),
+        Err(NoAnswer) => give_up(hub, pending, unanswered()),
+    }
 }
 
-pub fn present(hub: &mut Hub<'_>, pending: Pending, members: Result<u64, NoAnswer>) {
-    if members.is_err() {
-        return give_up(hub, pending, ErrorCode::Unavailable, Some(super::RETRY));
-    }
+pub fn present(
+    hub: &mut Hub<'_>,
+    now: Timestamp,
+    pending: Pending,
+    attended: Result<Attended, NoAnswer>,
+) {
+    let view = match attended {
+        Ok(Attended::Counted(view)) => view,
+        Ok(Attended::Forbidden) => {
+            return give_up(hub, pending, ServerFrame::error(ErrorCode::Forbidden));
+        }
+        Ok(Attended::Banned(term)) => {
+            let error = ServerFrame::error(ErrorCode::Banned);
+            return give_up(hub, pending, super::lasting(error, now, term));
+        }
+        Err(NoAnswer) => return give_up(hub, pending, unanswered()),
+    };
     let Some(live) = hub.live() else { return };
     live.refused = 0;
     live.rooms.push(pending.current.room.clone());
+    if !view.is_plain() {
+        let frame = RoomFrame::personal(pending.current.room.clone(), *view);
+        hub.send(ServerFrame::Room(Box::new(frame)));
+    }
     hub.emit(Effect::Subscribe {
         room: pending.current.room,
         since: pending.current.since,
     });
-    next(hub, pending.next, pending.reference);
+    next(hub, pending.next, pending.reference, pending.alone);
 }
 
 fn enter(hub: &mut Hub<'_>, pending: Pending) {
@@ -109,12 +130,20 @@ fn enter(hub: &mut Hub<'_>, pending: Pending) {
     });
 }
 
-fn give_up(hub: &mut Hub<'_>, pending: Pending, code: ErrorCode, retry: Option<Duration>) {
-    let error = super::error(code, pending.reference.clone()).in_room(pending.current.room);
-    match retry {
-        // Not the client's fault: while Redis is away it must not be closed for trying again.
-        Some(span) => hub.send(ServerFrame::Error(Box::new(error.retry_after(span)))),
-        None => hub.refuse(error),
+/// Redis did not answer.
+fn unanswered() -> ErrorFrame {
+    ServerFrame::error(ErrorCode::Unavailable).retry_after(super::RETRY)
+}
+
+fn give_up(hub: &mut Hub<'_>, pending: Pending, error: ErrorFrame) {
+    let error = error
+        .answering(pending.reference.clone())
+        .in_room(pending.current.room);
+    // While Redis is away a client must not be closed for trying again.
+    if pending.alone && error.code != ErrorCode::Unavailable {
+        hub.refuse(error);
+    } else {
+        hub.send(ServerFrame::Error(Box::new(error)));
     }
-    next(hub, pending.next, pending.reference);
+    next(hub, pending.next, pending.reference, pending.alone);
 }

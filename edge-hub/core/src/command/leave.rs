@@ -5,7 +5,7 @@ use super::Pending as Command;
 use crate::effect::Effect;
 use crate::hub::Hub;
 use crate::ids::RoomName;
-use crate::protocol::ServerFrame;
+use crate::protocol::{LeftReason, ServerFrame};
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Pending {
@@ -16,19 +16,22 @@ pub fn start(hub: &mut Hub<'_>, room: RoomName) {
     let Some(live) = hub.live() else { return };
     live.refused = 0;
     if live.rooms.contains(&room) {
-        all(hub, vec![room]);
+        all(hub, vec![room], None);
     } else {
         // Answered alike: the client wants to be out, and is.
-        hub.send(ServerFrame::Left { room });
+        hub.send(ServerFrame::Left { room, reason: None });
     }
 }
 
-/// Leaves rooms that the connection has joined.
-pub fn all(hub: &mut Hub<'_>, rooms: Vec<RoomName>) {
+/// Leaves rooms that the connection has joined; without a reason because the user wants to.
+pub fn all(hub: &mut Hub<'_>, rooms: Vec<RoomName>, reason: Option<LeftReason>) {
     let Some(live) = hub.live() else { return };
     live.rooms.retain(|joined| !rooms.contains(joined));
     for room in &rooms {
-        hub.send(ServerFrame::Left { room: room.clone() });
+        hub.send(ServerFrame::Left {
+            room: room.clone(),
+            reason,
+        });
         hub.emit(Effect::Unsubscribe { room: room.clone() });
     }
     next(hub, rooms);

@@ -3,6 +3,7 @@
 //! Four steps, each waiting for the answer to the one before: review, record, append, acknowledge.
 
 use super::{Pending as Command, review};
+use crate::auth::Role;
 use crate::effect::{Effect, ForRecord, ForReview};
 use crate::event::Verdict;
 use crate::hub::Hub;
@@ -81,7 +82,8 @@ pub fn recorded(hub: &mut Hub<'_>, mut updates: Vec<Update>) {
         Update::Minute { .. } => true,
     });
     updates.truncate(UPDATES);
-    let draft = Box::new(Draft::message(&pending.body, moderation, hub.seed));
+    let mut draft = Box::new(Draft::message(&pending.body, moderation, hub.seed));
+    draft.may_moderate = hub.role() >= Role::Moderator;
     hub.emit(Effect::Append {
         room: pending.room.clone(),
         mode: Mode::of(draft.action),

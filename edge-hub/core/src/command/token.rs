@@ -8,7 +8,7 @@ use crate::effect::Effect;
 use crate::event::NoAnswer;
 use crate::hub::Hub;
 use crate::ids::RoomName;
-use crate::protocol::{CloseCode, ErrorCode, JoinRoom, Renewed, ServerFrame};
+use crate::protocol::{CloseCode, ErrorCode, JoinRoom, LeftReason, Renewed, ServerFrame};
 use crate::time::Timestamp;
 
 #[derive(Clone, Debug, PartialEq)]
@@ -125,5 +125,5 @@ fn renew(hub: &mut Hub<'_>, now: Timestamp, identity: Identity, reference: Optio
         .into_iter()
         .filter(|room| !hub.may_read(room))
         .collect();
-    super::leave::all(hub, closed);
+    super::leave::all(hub, closed, Some(LeftReason::Forbidden));
 }

@@ -24,7 +24,8 @@
 //!    is read to its head ([`Outbox::caught_up`]).
 //! 4. Asks the log (`history`) for the positions [`Outbox::in_doubt`], and tells what it found:
 //!    [`Outbox::passed`], [`Outbox::decided`] and [`Outbox::untold`].
-//! 5. Stores [`Outbox::commands`] when they changed, before it transmits anything, and begins with
+//! 5. Says when a room was deleted ([`Outbox::room_deleted`]).
+//! 6. Stores [`Outbox::commands`] when they changed, before it transmits anything, and begins with
 //!    them the next time.
 
 mod command;
@@ -465,6 +466,14 @@ impl Outbox {
                 command.lose_sight();
             }
         }
+    }
+
+    /// The room was deleted. Whatever was sent there is gone with its log, and must not be sent again
+    /// into another room of the same name.
+    pub fn room_deleted(&mut self, room: &RoomName) {
+        let was_sent = |command: &Command| command.user.is_some();
+        self.commands
+            .retain(|command| command.room != *room || !was_sent(command));
     }
 
     /// Where commands are said to be that the cursor went by without seeing: between a fork and the

@@ -9,6 +9,8 @@ use serde_json::value::RawValue;
 pub enum Publication {
     Entry(Entry),
     Ephemeral(Ephemeral),
+    /// The room is gone: what follows is of another log.
+    Deleted,
 }
 
 /// Told once, never stored, and no matter to any cursor.
@@ -40,6 +42,8 @@ struct EphemeralEnvelope<'a> {
     members_count: Option<u64>,
     #[serde(borrow)]
     frame: Option<&'a RawValue>,
+    #[serde(default)]
+    deleted: bool,
 }
 
 #[derive(Deserialize)]
@@ -57,6 +61,9 @@ impl Publication {
             return Ok(Some(Self::Entry(Entry::parse(entry.get().as_bytes())?)));
         }
         let Some(x) = envelope.x else { return Ok(None) };
+        if x.deleted {
+            return Ok(Some(Self::Deleted));
+        }
         Ok(match (x.presence, x.user, x.members_count, x.frame) {
             (Some(change), Some(user), Some(members_count), _) => {
                 Some(Self::Ephemeral(Ephemeral::Presence {

@@ -44,6 +44,9 @@ pub enum Input {
     Published(Entry),
     /// Publications may have been lost, or it is time to look.
     Check,
+    /// The room was deleted: its log is gone, and what is published from now on is of another one.
+    /// Whoever follows is told by the hub.
+    Deleted,
     /// A connection wants to follow from here on; a second time is a resync. The host takes it out
     /// of those that follow before it feeds this.
     Attach {
@@ -159,6 +162,8 @@ pub struct Room {
     page_messages: usize,
     page_bytes: usize,
     recent_messages: usize,
+    /// Tags that the cursor remembers.
+    tags: usize,
     cursor: RoomCursor,
     state: State,
     /// A publication that did not fit while the log was being read.
@@ -189,6 +194,8 @@ enum State {
     Diverged {
         from: Position,
     },
+    /// What it reads may be of a log that is deleted: it opens when that has come.
+    Deleted,
 }
 
 #[derive(Debug)]
@@ -219,6 +226,7 @@ impl Room {
             page_messages: limits.page_messages,
             page_bytes: limits.page_bytes,
             recent_messages: limits.recent_messages,
+            tags: memory.tags,
             cursor: RoomCursor::new(Position::ORIGIN, memory.tags),
             state: State::Opening {
                 failures: 0,
@@ -240,7 +248,7 @@ impl Room {
     /// Where the room stands; `None` until its log has been read.
     pub const fn position(&self) -> Option<Position> {
         match self.state {
-            State::Opening { .. } => None,
+            State::Opening { .. } | State::Deleted => None,
             _ => Some(self.cursor.position()),
         }
     }
@@ -267,6 +275,7 @@ impl Room {
             Input::Subscribed => self.read_newest(Duration::ZERO),
             Input::Published(entry) => self.published(entry),
             Input::Check => self.check(),
+            Input::Deleted => self.deleted(),
             Input::Attach { reader, since } => self.attach(reader, since),
             Input::Detach { reader } => {
                 self.waiting.remove(&reader);
@@ -298,7 +307,7 @@ impl Room {
     }
 
     fn published(&mut self, entry: Entry) {
-        if let State::Opening { .. } = self.state {
+        if let State::Opening { .. } | State::Deleted = self.state {
             self.missed = Some(entry.link);
             return;
         }
@@ -327,10 +336,37 @@ impl Room {
         });
     }
 
+    fn deleted(&mut self) {
+        self.cursor = RoomCursor::new(Position::ORIGIN, self.tags);
+        self.cache.clear();
+        self.missed = None;
+        self.check_again = false;
+        for waiting in self.waiting.values_mut() {
+            // Turns and reads under way are of the old log.
+            self.wishes += 1;
+            waiting.wish = self.wishes;
+            waiting.step = Step::Room;
+        }
+        if self.state == State::Standing {
+            self.open();
+        } else {
+            self.state = State::Deleted;
+        }
+    }
+
+    fn open(&mut self) {
+        self.state = State::Opening {
+            failures: 0,
+            pause: Duration::ZERO,
+        };
+        self.read_newest(Duration::ZERO);
+    }
+
     fn loaded(&mut self, stretch: Stretch) {
         let more = stretch.more;
         match self.state {
             State::Standing => return,
+            State::Deleted => return self.open(),
             State::Opening { .. } => {
                 let head = stretch.head;
                 for catch in CatchUp::recent(false, stretch) {
@@ -394,6 +430,7 @@ impl Room {
     fn failed(&mut self, longest_pause: Duration) {
         match self.state {
             State::Standing => {}
+            State::Deleted => self.open(),
             State::Opening { failures, .. } => {
                 let pause = (PAUSE * 2_u32.pow(failures.min(8))).min(longest_pause);
                 let failures = failures.saturating_add(1);
@@ -476,6 +513,9 @@ impl Room {
             step: Step::Room,
         };
         self.waiting.insert(reader, waiting);
+        if self.state == State::Deleted {
+            return;
+        }
         if let State::Opening { failures, pause } = self.state {
             if failures > 0 {
                 self.refuse(reader, pause);

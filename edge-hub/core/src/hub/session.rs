@@ -1,4 +1,4 @@
-use crate::auth::{Access, Role};
+use crate::auth::Access;
 use crate::ids::{RoomName, User};
 use crate::limits::SESSION_BYTES;
 use crate::time::Timestamp;
@@ -32,13 +32,6 @@ pub struct Live {
     pub read_at: Timestamp,
     /// Frames refused since the last good one.
     pub refused: u8,
-}
-
-impl Live {
-    /// Whether this user may delete what others wrote.
-    pub fn may_moderate(&self) -> bool {
-        self.access.role >= Role::Moderator
-    }
 }
 
 /// A bucket of messages by the generic cell rate algorithm: one number.
@@ -100,7 +93,7 @@ impl Session {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::auth::{Proof, RoomRules};
+    use crate::auth::{Proof, Role, RoomRules};
     use crate::ids::UserId;
 
     #[test]

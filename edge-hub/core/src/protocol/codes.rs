@@ -45,8 +45,18 @@ pub enum ErrorCode {
     RateLimited,
     /// Moderation refused the message.
     Blocked,
-    /// The user may not write to this room.
+    /// The user is banned from this room.
     Banned,
+    /// The user may only read in this room.
+    Muted,
+    /// The room is archived and takes no messages.
+    Archived,
+    /// The room is in slow mode; wait for retry_after_ms.
+    SlowMode,
+    /// There is a room of this name already.
+    RoomExists,
+    /// As many users are listed in the room as may be.
+    RoomFull,
     /// The position belongs to another message.
     StaleTarget,
     /// There is no such message any more.
@@ -90,6 +100,11 @@ impl ErrorCode {
         Self::RateLimited,
         Self::Blocked,
         Self::Banned,
+        Self::Muted,
+        Self::Archived,
+        Self::SlowMode,
+        Self::RoomExists,
+        Self::RoomFull,
         Self::StaleTarget,
         Self::TargetMissing,
         Self::TooManyChanges,
@@ -122,6 +137,11 @@ impl ErrorCode {
             Self::RateLimited => "rate_limited",
             Self::Blocked => "blocked",
             Self::Banned => "banned",
+            Self::Muted => "muted",
+            Self::Archived => "archived",
+            Self::SlowMode => "slow_mode",
+            Self::RoomExists => "room_exists",
+            Self::RoomFull => "room_full",
             Self::StaleTarget => "stale_target",
             Self::TargetMissing => "target_missing",
             Self::TooManyChanges => "too_many_changes",
@@ -153,7 +173,12 @@ impl ErrorCode {
             Self::TooManyRooms => "the connection or the server has as many rooms as it may have",
             Self::RateLimited => "too many messages; wait for retry_after_ms",
             Self::Blocked => "moderation refused the message",
-            Self::Banned => "the user may not write to this room",
+            Self::Banned => "the user is banned from this room",
+            Self::Muted => "the user may only read in this room",
+            Self::Archived => "the room is archived and takes no messages",
+            Self::SlowMode => "the room is in slow mode; wait for retry_after_ms",
+            Self::RoomExists => "there is a room of this name already",
+            Self::RoomFull => "as many users are listed in the room as may be",
             Self::StaleTarget => "the position belongs to another message",
             Self::TargetMissing => "there is no such message any more",
             Self::TooManyChanges => "the message was edited as often as it may be",
@@ -186,6 +211,11 @@ impl ErrorCode {
             Self::RateLimited => Retry::Backoff,
             Self::Blocked => Retry::Never,
             Self::Banned => Retry::Never,
+            Self::Muted => Retry::Never,
+            Self::Archived => Retry::Never,
+            Self::SlowMode => Retry::Backoff,
+            Self::RoomExists => Retry::Never,
+            Self::RoomFull => Retry::Never,
             Self::StaleTarget => Retry::Never,
             Self::TargetMissing => Retry::Never,
             Self::TooManyChanges => Retry::Never,
@@ -223,6 +253,8 @@ pub enum CloseCode {
     TooManyErrors,
     /// The token has expired; connect again with a new one.
     TokenExpired,
+    /// A moderator ended the connection.
+    Kicked,
     /// The client read too slowly and its queue was full; resume.
     SlowConsumer,
     /// The edge is going away; resume, elsewhere if possible.
@@ -248,6 +280,7 @@ impl CloseCode {
         Self::BadHello,
         Self::TooManyErrors,
         Self::TokenExpired,
+        Self::Kicked,
         Self::SlowConsumer,
         Self::Draining,
         Self::Internal,
@@ -268,6 +301,7 @@ impl CloseCode {
             Self::BadHello => 4003,
             Self::TooManyErrors => 4004,
             Self::TokenExpired => 4005,
+            Self::Kicked => 4006,
             Self::SlowConsumer => 4501,
             Self::Draining => 4502,
             Self::Internal => 4503,
@@ -288,6 +322,7 @@ impl CloseCode {
             Self::BadHello => "the hello frame was refused",
             Self::TooManyErrors => "too many frames were refused in a row",
             Self::TokenExpired => "the token has expired; connect again with a new one",
+            Self::Kicked => "a moderator ended the connection",
             Self::SlowConsumer => "the client read too slowly and its queue was full; resume",
             Self::Draining => "the edge is going away; resume, elsewhere if possible",
             Self::Internal => "the edge could not go on with this connection; resume",
@@ -308,6 +343,7 @@ impl CloseCode {
             Self::BadHello => Retry::Never,
             Self::TooManyErrors => Retry::Never,
             Self::TokenExpired => Retry::Never,
+            Self::Kicked => Retry::Never,
             Self::SlowConsumer => Retry::Now,
             Self::Draining => Retry::Backoff,
             Self::Internal => Retry::Backoff,

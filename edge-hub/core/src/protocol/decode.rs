@@ -2,10 +2,13 @@
 
 use super::{ErrorCode, ErrorFrame, ServerFrame};
 use crate::ids::{MAX_SEQ, MessageId, Position, Reaction, RoomName, Seq, UserId};
-use crate::limits::{Limits, MENTIONS};
+use crate::limits::{Limits, MENTIONS, SLOW_MODE_MILLIS, TOPIC_BYTES};
 use crate::log::{Change, Reference};
+use crate::store::{RoomAction, RoomPatch};
+use crate::time::millis;
 use serde::Deserialize;
 use serde_json::{Map, Value};
+use std::time::Duration;
 
 /// A frame from a client. Each variant stands in PROTOCOL.md under its wire name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,6 +52,25 @@ pub enum ClientFrame {
     Ping,
     Token {
         token: String,
+    },
+    Create {
+        /// What a private room's name is made of.
+        room: RoomName,
+        private: bool,
+        settings: RoomPatch,
+    },
+    /// The direct room with this user.
+    Direct {
+        user: UserId,
+    },
+    /// `configure`, `delete_room`, `grant`, `revoke`, `kick` from a room, `mute`, `ban` and `unban`.
+    Manage {
+        room: RoomName,
+        action: RoomAction,
+    },
+    /// From everywhere.
+    Kick {
+        user: UserId,
     },
 }
 
@@ -207,6 +229,22 @@ impl Fields {
             "token" => ClientFrame::Token {
                 token: self.text("token")?.to_owned(),
             },
+            "create" => ClientFrame::Create {
+                room: self.room()?,
+                private: self.typed("private")?.unwrap_or(false),
+                settings: self.settings(limits)?,
+            },
+            "direct" => ClientFrame::Direct {
+                user: self.named_user()?,
+            },
+            "kick" if matches!(self.0.get("room"), None | Some(Value::Null)) => ClientFrame::Kick {
+                user: self.named_user()?,
+            },
+            "configure" | "delete_room" | "grant" | "revoke" | "kick" | "mute" | "ban"
+            | "unban" => ClientFrame::Manage {
+                room: self.room()?,
+                action: self.action(kind, limits)?,
+            },
             _ => {
                 return Err(Refusal::because(
                     ErrorCode::UnknownType,
@@ -250,6 +288,61 @@ impl Fields {
             ));
         }
         Ok(mentions)
+    }
+
+    fn action(&self, kind: &str, limits: &Limits) -> Result<RoomAction, Refusal> {
+        let user = || self.named_user();
+        Ok(match kind {
+            "configure" => RoomAction::Configure(self.settings(limits)?),
+            "delete_room" => RoomAction::Delete,
+            "grant" => RoomAction::Grant {
+                user: user()?,
+                role: self.required("role")?,
+            },
+            "revoke" => RoomAction::Revoke { user: user()? },
+            "kick" => RoomAction::Kick { user: user()? },
+            "mute" => RoomAction::Mute {
+                user: user()?,
+                span: self.span("for_ms", MAX_SEQ)?,
+            },
+            "ban" => RoomAction::Ban {
+                user: user()?,
+                span: self.span("for_ms", MAX_SEQ)?,
+            },
+            _ => RoomAction::Unban { user: user()? },
+        })
+    }
+
+    /// What is to be set of a room, within what the deployment allows.
+    fn settings(&self, limits: &Limits) -> Result<RoomPatch, Refusal> {
+        let topic = self.optional_text("topic")?.map(str::to_owned);
+        if topic
+            .as_ref()
+            .is_some_and(|topic| topic.len() > TOPIC_BYTES)
+        {
+            return Err(Refusal::new(ErrorCode::TooLarge));
+        }
+        if topic
+            .as_ref()
+            .is_some_and(|topic| topic.contains(char::is_control))
+        {
+            return Err(Refusal::because(
+                ErrorCode::BadFrame,
+                "`topic` has a control character",
+            ));
+        }
+        Ok(RoomPatch {
+            topic,
+            read_only: self.typed("read_only")?,
+            archived: self.typed("archived")?,
+            slow_mode: self.span("slow_mode_ms", SLOW_MODE_MILLIS)?,
+            log_entries: self.number_up_to("log_entries", limits.log_entries)?,
+            log_age: self.span("log_age_ms", millis(limits.log_age))?,
+        })
+    }
+
+    fn named_user(&self) -> Result<UserId, Refusal> {
+        self.user()?.ok_or_else(|| missing("user"))
     }
 
     fn user(&self) -> Result<Option<UserId>, Refusal> {
@@ -325,6 +418,21 @@ impl Fields {
                     )
                 }),
         }
+    }
+
+    fn number_up_to(&self, name: &str, most: u64) -> Result<Option<u64>, Refusal> {
+        match self.number(name)? {
+            Some(number) if number > most => Err(Refusal::because(
+                ErrorCode::BadFrame,
+                &format!("`{name}` is more than {most}"),
+            )),
+            number => Ok(number),
+        }
+    }
+
+    /// A span of at most so many milliseconds.
+    fn span(&self, name: &str, most: u64) -> Result<Option<Duration>, Refusal> {
+        Ok(self.number_up_to(name, most)?.map(Duration::from_millis))
     }
 
     fn required<'a, T: Deserialize<'a>>(&'a self, name: &str) -> Result<T, Refusal> {

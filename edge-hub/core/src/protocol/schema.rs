@@ -3,6 +3,7 @@
 use super::ServerFrame;
 use crate::ids::{MessageId, Position, Reaction, RoomName, Seq, UserId};
 use crate::log::Reference;
+use crate::store::RoomRole;
 use schemars::{JsonSchema, generate::SchemaSettings};
 
 /// Everything that goes over a socket.
@@ -99,12 +100,107 @@ enum ClientFrameSchema {
         #[serde(skip_serializing_if = "Option::is_none")]
         r#ref: Option<String>,
     },
+    /// Makes a room, whose owner is who makes it. The name of a private one is made of `room`, and told
+    /// by the answer.
+    Create {
+        room: RoomName,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        private: Option<bool>,
+        #[serde(flatten)]
+        settings: SettingsSchema,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        r#ref: Option<String>,
+    },
+    Configure {
+        room: RoomName,
+        #[serde(flatten)]
+        settings: SettingsSchema,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        r#ref: Option<String>,
+    },
+    DeleteRoom {
+        room: RoomName,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        r#ref: Option<String>,
+    },
+    /// Finds or makes the private room of two.
+    Direct {
+        user: UserId,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        r#ref: Option<String>,
+    },
+    Grant {
+        room: RoomName,
+        user: UserId,
+        role: RoomRole,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        r#ref: Option<String>,
+    },
+    Revoke {
+        room: RoomName,
+        user: UserId,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        r#ref: Option<String>,
+    },
+    /// Without a room: from everywhere.
+    Kick {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        room: Option<RoomName>,
+        user: UserId,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        r#ref: Option<String>,
+    },
+    /// Without a time: for ever.
+    Mute {
+        room: RoomName,
+        user: UserId,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        for_ms: Option<u64>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        r#ref: Option<String>,
+    },
+    /// Without a time: for ever.
+    Ban {
+        room: RoomName,
+        user: UserId,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        for_ms: Option<u64>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        r#ref: Option<String>,
+    },
+    /// Ends a ban and a mute.
+    Unban {
+        room: RoomName,
+        user: UserId,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        r#ref: Option<String>,
+    },
     /// A new token of the same user and issuer, before the one in use expires.
     Token {
         token: String,
         #[serde(skip_serializing_if = "Option::is_none")]
         r#ref: Option<String>,
     },
+}
+
+/// What is to be set of a room. What is not there stays as it is; an empty text or 0 takes it away.
+#[derive(JsonSchema)]
+#[schemars(rename = "RoomSettings")]
+#[expect(dead_code, reason = "only its schema is used")]
+struct SettingsSchema {
+    /// At most 256 bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    topic: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    read_only: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    archived: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    slow_mode_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    log_entries: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    log_age_ms: Option<u64>,
 }
 
 /// A room to join, and where the client stands in it.

@@ -1,7 +1,8 @@
 -- Appends one entry to a room's log and publishes it: the only way into a room.
 --
 -- KEYS: 1 log, 2 seen, 3 tombstones, 4 rate, 5 ban, 6 stats, 7 stats:users, 8 stats:top,
---       9 stats:minutes (the hour is added here), 10 edits, 11 read; all in the slot of the room
+--       9 stats:minutes (the hour is added here), 10 edits, 11 read, 12 room, 13 granted, 14 mute,
+--      15 slow; all in the slot of the room
 -- ARGV: 1 mode          "append", or "refuse": look in `seen` and count, store nothing
 --       2 channel       publications go here
 --       3 sender        "USER ID", the key of deduplication
@@ -16,15 +17,18 @@
 --      14 maximum fields in a statistics key
 --      15 reference     to another message, "SEQ-TAG" or "USER ID": what a change is about, or what
 --                       a message answers; or ""
---      16 moderates     "1": the user may delete what others wrote
+--      16 moderates     "1": the user is a moderator wherever he may be
 --      17 most edits of one message
---      18… updates, three each: operation, field, amount
+--      18 private       "1": only who has a role here may be here
+--      19 unlisted      "1": the figures of the room do not count in those over all rooms
+--      20… updates, three each: operation, field, amount
 --
 -- Replies, always flat:
 --   {"appended", seq, tag, at, action}   {"duplicate", seq, tag, at, action}
 --   {"refused"}                          {"banned", until in ms, or -1 for ever}
 --   {"rate_limited", retry in ms}        {"unpublishable"}  (the ACL denies a command)
 --   {"stale_target"}  {"target_missing"}  {"forbidden"}  {"too_many_changes"}
+--   {"archived"}   {"muted", until in ms, or -1 for ever}   {"slow_mode", retry in ms}
 
 local log, seen, tombstones, rate, ban = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local mode, channel, sender, user = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
@@ -33,7 +37,8 @@ local max_entries, max_age = tonumber(ARGV[9]), tonumber(ARGV[10])
 local interval, burst = tonumber(ARGV[11]), tonumber(ARGV[12])
 local publish, max_fields = ARGV[13], tonumber(ARGV[14])
 local reference, moderates, max_edits = ARGV[15], ARGV[16] == '1', tonumber(ARGV[17])
-local edits, read = KEYS[10], KEYS[11]
+local edits, read, room, granted, mute, slow = KEYS[10], KEYS[11], KEYS[12], KEYS[13], KEYS[14], KEYS[15]
+local private = ARGV[18] == '1'
 
 local function int(n) return string.format('%.0f', n) end
 -- The start of an entry is written below, so its form is known; the rest is never parsed here.
@@ -84,10 +89,39 @@ if before > 0 then
   end
 end
 
-local lifted = redis.call('ZSCORE', ban, user)
-if lifted then
-  if lifted == 'inf' then return {'banned', '-1'} end
-  if tonumber(lifted) > now then return {'banned', int(tonumber(lifted))} end
+-- Until when a ban or mute lasts: ms, or -1 for ever.
+local function lasts(key)
+  local lifted = redis.call('ZSCORE', key, user)
+  if lifted == 'inf' then return '-1' end
+  if lifted and tonumber(lifted) > now then return int(tonumber(lifted)) end
+end
+local asked, role
+local function role_here()
+  if not asked then asked, role = true, redis.call('HGET', granted, user) end
+  return role
+end
+local function moderator()
+  return moderates or role_here() == 'moderator' or role_here() == 'owner'
+end
+if private and not role_here() then return {'forbidden'} end
+local banned = lasts(ban)
+if banned then return {'banned', banned} end
+
+-- What is set of the room. Whatever it is, what was said may be deleted.
+local set = redis.call('HMGET', room, 'read_only', 'archived', 'slow_mode_ms', 'log_entries', 'log_age_ms')
+local slow_mode = tonumber(set[3] or '0') or 0
+max_entries = math.min(max_entries, tonumber(set[4] or '') or max_entries)
+max_age = math.min(max_age, tonumber(set[5] or '') or max_age)
+if kind ~= 'delete' then
+  if set[2] then return {'archived'} end
+  local muted = lasts(mute)
+  if muted then return {'muted', muted} end
+  if set[1] and not moderator() then return {'forbidden'} end
+end
+local slowed = slow_mode > 0 and kind == 'message' and not moderator()
+if slowed then
+  local last = tonumber(redis.call('ZSCORE', slow, user) or '0')
+  if last + slow_mode > now then return {'slow_mode', int(math.min(slow_mode, last + slow_mode - now))} end
 end
 
 -- Generic cell rate: the stored value is the time at which the bucket is full again.
@@ -124,7 +158,7 @@ if reference ~= '' then
   else
     if why then return {why} end
     target = found
-    if target.user ~= user and (kind == 'edit' or kind == 'delete' and not moderates) then return {'forbidden'} end
+    if target.user ~= user and (kind == 'edit' or kind == 'delete' and not moderator()) then return {'forbidden'} end
     -- Looked at in any case, so that a key of another type fails here.
     if redis.call('ZCOUNT', edits, target.seq, target.seq) >= max_edits and kind == 'edit' then
       return {'too_many_changes'}
@@ -208,6 +242,11 @@ if mode == 'append' then
   redis.call('ZADD', seen, seq, sender)
   redis.call(publish, channel, '{"e":' .. event .. '}')
   redis.pcall('SET', rate, int(full_at + interval), 'PX', int(full_at + interval - now + 1000))
+  if slowed then
+    redis.pcall('ZADD', slow, int(now), user)
+    redis.pcall('ZREMRANGEBYSCORE', slow, '-inf', int(now - slow_mode))
+    redis.pcall('PEXPIRE', slow, int(slow_mode))
+  end
 
   -- Trimming: by count, then by age; the newest entry always stays. The message is stored and
   -- published, so nothing from here on may fail the call.
@@ -271,8 +310,8 @@ end
 -- Counters. They must never fail the append: errors are counted themselves.
 local stats, users, top, minutes = KEYS[6], KEYS[7], KEYS[8], KEYS[9]
 local function bounded(key, field)
-  -- Four fields are kept free: other, damaged, trim_errors, counter_errors.
-  if redis.call('HEXISTS', key, field) == 1 or redis.call('HLEN', key) < max_fields - 4 then return field end
+  -- Five fields are kept free: other, damaged, trim_errors, counter_errors, unlisted.
+  if redis.call('HEXISTS', key, field) == 1 or redis.call('HLEN', key) < max_fields - 5 then return field end
   return 'other'
 end
 local apply = {}
@@ -297,7 +336,9 @@ function apply.minute(_, amount)
   redis.call('HINCRBY', key, int(math.floor(now / 60000) % 60), amount)
   redis.call('EXPIRE', key, 7 * 24 * 3600)
 end
-for i = 18, #ARGV, 3 do
+-- Found by whoever brings the figures over all rooms up to date.
+if ARGV[19] == '1' and #ARGV > 19 then redis.pcall('HSET', stats, 'unlisted', '1') end
+for i = 20, #ARGV, 3 do
   local ok = pcall(apply[ARGV[i]], ARGV[i + 1], tonumber(ARGV[i + 2]))
   if not ok then redis.pcall('HINCRBY', stats, 'counter_errors', 1) end
 end

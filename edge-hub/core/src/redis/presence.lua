@@ -1,7 +1,9 @@
 -- Who is in a room. Each edge holds a hash of its own users; an edge that is not refreshed expires
--- by the time of Redis, and whoever sweeps it announces its members' leaving, once.
+-- by the time of Redis, and whoever sweeps it announces its members' leaving, once. Who may not be in
+-- the room does not join it.
 --
--- KEYS: 1 edges (zset: edge -> expiry in ms), 2 members of this edge (hash: user -> "COUNT NAME")
+-- KEYS: 1 edges (zset: edge -> expiry in ms), 2 members of this edge (hash: user -> "COUNT NAME"),
+--       3 room (hash: settings), 4 granted (hash: user -> role), 5 ban, 6 mute (zsets: user -> until)
 -- ARGV: 1 operation      "join", "leave", "drop" (all connections of this edge leave), "sweep",
 --                        "list", "refresh", "correct"
 --       2 edge           3 prefix of the members' keys (KEYS[2] less the edge)
@@ -9,17 +11,23 @@
 --       6 life of an edge without refresh, ms
 --       7 user id        8 user's name (JSON)   9 connection id, which is not told of itself
 --      10 most members to list
---      for "correct", from 11 on, four each: user id, user's name (JSON), the connections that this
+--      11 private        "1": only who has a role here may be here
+--      for "correct", from 12 on, four each: user id, user's name (JSON), the connections that this
 --         edge's row was found to have (0: there was no row), the connections that there are
 --
 -- Reply, flat: {members, id, name, id, name, …}; ids and names for "list" only. For "sweep" and
 -- "drop" the first is followed by the number of members that left, for "correct" by the number of
--- rows put right. "refresh": the users of this edge alone; 0 also if it had expired and was swept.
+-- rows put right. "refresh": the users of this edge alone; 0 also if it had expired and was swept;
+-- then those of them who may not be here any more. "join": {members, the user's role or "", until when
+-- he is muted (ms, -1 for ever) or "", field, value, …} with what is set of the room; or
+-- {"forbidden"}, or {"banned", until}.
 
 local edges, members = KEYS[1], KEYS[2]
 local operation, edge, prefix = ARGV[1], ARGV[2], ARGV[3]
 local channel, publish, life = ARGV[4], ARGV[5], tonumber(ARGV[6])
 local user, name, connection, most = ARGV[7], ARGV[8], ARGV[9], tonumber(ARGV[10] or '0')
+local private = ARGV[11] == '1'
+local room, granted, ban, mute = KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
@@ -78,7 +86,18 @@ local function remove_edge(gone)
   return left
 end
 
+-- Until when a ban or mute lasts: ms, or -1 for ever.
+local function lasts(key, who)
+  local lifted = redis.call('ZSCORE', key, who)
+  if lifted == 'inf' then return '-1' end
+  if lifted and tonumber(lifted) > now then return int(tonumber(lifted)) end
+end
+
 if operation == 'join' then
+  local role = redis.call('HGET', granted, user)
+  if private and not role then return {'forbidden'} end
+  local banned = lasts(ban, user)
+  if banned then return {'banned', banned} end
   redis.call('ZADD', edges, int(now + life), edge)
   local row = redis.call('HGET', members, user)
   local connections = row and tonumber(string.match(row, '^(%d+)')) or 0
@@ -87,7 +106,9 @@ if operation == 'join' then
   redis.call('PEXPIRE', members, life * 100)
   local total = count()
   if connections == 0 and not elsewhere(user, edge) then announce('joined', user, name, total, connection) end
-  return {total}
+  local reply = {total, role or '', lasts(mute, user) or ''}
+  for _, item in ipairs(redis.call('HGETALL', room)) do reply[#reply + 1] = item end
+  return reply
 end
 
 if operation == 'leave' then
@@ -110,13 +131,25 @@ if operation == 'refresh' then
   if not redis.call('ZSCORE', edges, edge) then return {0} end
   redis.call('ZADD', edges, int(now + life), edge)
   redis.call('PEXPIRE', members, life * 100)
-  return {redis.call('HLEN', members)}
+  local reply = {redis.call('HLEN', members)}
+  local function unwelcome(who)
+    if private and redis.call('HEXISTS', granted, who) == 0 or lasts(ban, who) then reply[#reply + 1] = who end
+  end
+  -- The smaller of the two is walked.
+  if private or redis.call('ZCARD', ban) > reply[1] then
+    for _, who in ipairs(redis.call('HKEYS', members)) do unwelcome(who) end
+  else
+    for _, who in ipairs(redis.call('ZRANGEBYSCORE', ban, '(' .. int(now), '+inf')) do
+      if redis.call('HEXISTS', members, who) == 1 then unwelcome(who) end
+    end
+  end
+  return reply
 end
 
 if operation == 'correct' then
   local rows, come, gone, corrected = {}, {}, {}, 0
   -- Whoever joined or left since the rows were read is right by now, or will be looked at again.
-  for i = 11, #ARGV, 4 do
+  for i = 12, #ARGV, 4 do
     local row = redis.call('HGET', members, ARGV[i])
     local connections, shown = string.match(row or '0 ', '^(%d+) (.*)$')
     if connections == ARGV[i + 2] then

@@ -1,12 +1,14 @@
 -- Reads a stretch of a room's log, entries and tombstones merged in order.
 --
--- KEYS: 1 log, 2 tombstones
+-- KEYS: 1 log, 2 tombstones, 3 granted, 4 ban
 -- ARGV: 1 mode   "after": the entry of this number, if it is kept, and what follows it;
 --                "from": this number and what follows; "before": what precedes this number;
 --                "tail": the newest
 --       2 seq    not for "tail"
 --       3 most   items
 --       4 most   bytes of items
+--       5 user   who reads; "" for an edge, which looks who may before it shows anything
+--       6 private "1": only who has a role here may read
 --
 -- One item always fits, whatever its size. With "after" the entry of the number itself is not
 -- counted: it comes on top, so that its reader can compare tags and still gets on.
@@ -15,12 +17,25 @@
 -- if one of them, or the lowest or newest, is not an entry of ours
 --   first: the lowest entry or tombstone kept; 0 and zeros for an empty log
 --   more:  1 if the log goes on beyond the items, in the direction of reading
+-- Or {"forbidden"}, or {"banned", until in ms, or -1 for ever}.
 
 local log, tombstones = KEYS[1], KEYS[2]
 local mode, seq, most, bytes = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+local user = ARGV[5]
 local zeros = '0000000000000000'
 
 local function int(n) return string.format('%.0f', n) end
+if user ~= '' then
+  if ARGV[6] == '1' and redis.call('HEXISTS', KEYS[3], user) == 0 then return {'forbidden'} end
+  local lifted = redis.call('ZSCORE', KEYS[4], user)
+  if lifted == 'inf' then return {'banned', '-1'} end
+  if lifted then
+    local time = redis.call('TIME')
+    if tonumber(lifted) > tonumber(time[1]) * 1000 + tonumber(time[2]) / 1000 then
+      return {'banned', int(tonumber(lifted))}
+    end
+  end
+end
 local function number_of(entry) return tonumber(string.match(entry[1], '^(%d+)')) end
 local function link_of(event)
   local seq, prev, tag = string.match(event, '^{"v":%d+,"seq":(%d+),"prev":"(%x+)","tag":"(%x+)"')

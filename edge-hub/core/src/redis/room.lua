@@ -1,25 +1,179 @@
--- The list of rooms: a zset from room to its members now, bounded.
+-- A room itself: what is set of it, who has a role in it, who is kept out. Reads or changes it, if
+-- the user who asks may, and tells the edges whom it concerns.
 --
--- KEYS: 1 rooms
--- ARGV: 1 operation: "open" (add the room if there is place), "count" (set its members, even if
---                    it is not in the list: a default room needs no place),
---                    "close" (nobody is there and nothing was ever said)
---       2 room, 3 members, 4 most rooms
+-- KEYS: 1 room (hash: settings), 2 granted (hash: user -> role), 3 ban, 4 mute (zsets: user -> until,
+--       ms), 5 log, 6 edges, 7 seen; all in the slot of the room
+-- ARGV: 1 operation    "look", "create", "configure", "direct", "grant", "revoke", "kick", "mute",
+--                      "ban", "unban", "delete"
+--       2 by           the user who asks   3 his role by his token: "member", "moderator", "admin"
+--       4 private      "1": only who has a role here may be here, and the room was created
+--       5 room         its name            6 prefix of all its keys
+--       7 channel      of the room, for what is published there   8 publish command of it
+--       9 control      channel of the edges
+--      10 user         whom it is about
+--      11 value        "grant": the role; "mute" and "ban": how long in ms, or "" for ever;
+--                      "direct": the two users, in order
+--      12 most users in granted   13 most users in each of ban and mute
+--      14… fields of "create" and "configure", two each: field, value; "" takes the field away
 --
--- Reply: {"ok"} or {"full"}
+-- Replies, always flat:
+--   {"ok", role of BY or "", until when BY is muted (ms, -1 for ever) or "", field, value, …}
+--   {"deleted", user, …}   with whoever had a role
+--   {"forbidden"}  {"exists"}  {"full"}  {"unpublishable"}   {"banned", until}  for "look" only
 
-local rooms, operation, room = KEYS[1], ARGV[1], ARGV[2]
-if operation == 'open' then
-  if not redis.call('ZSCORE', rooms, room) then
-    if redis.call('ZCARD', rooms) >= tonumber(ARGV[4]) then return {'full'} end
-    redis.call('ZADD', rooms, 0, room)
-  end
-elseif operation == 'count' and ARGV[3] ~= '0' then
-  redis.call('ZADD', rooms, ARGV[3], room)
-elseif operation == 'count' then
-  -- A room that was taken off the list must not come back because an edge still looks after it.
-  redis.call('ZADD', rooms, 'XX', 0, room)
-else
-  redis.call('ZREM', rooms, room)
+local room, granted, ban, mute = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local operation, by, token_role, private = ARGV[1], ARGV[2], ARGV[3], ARGV[4] == '1'
+local name, prefix, control = ARGV[5], ARGV[6], ARGV[9]
+local user, value, most_roles, most_bans = ARGV[10], ARGV[11], tonumber(ARGV[12]), tonumber(ARGV[13])
+
+local time = redis.call('TIME')
+local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+local function int(n) return string.format('%.0f', n) end
+-- Until when a ban or mute lasts: ms, or -1 for ever.
+local function lasts(key, who)
+  local until_ = redis.call('ZSCORE', key, who)
+  if until_ == 'inf' then return '-1' end
+  if until_ and tonumber(until_) > now then return int(tonumber(until_)) end
 end
-return {'ok'}
+
+local ranks = {member = 1, moderator = 2, owner = 3}
+local function role_of(who) return redis.call('HGET', granted, who) end
+local function rank_of(role) return role and (ranks[role] or 1) or 0 end
+local own_role = role_of(by)
+local rank = rank_of(own_role)
+-- A moderator moderates where he may be; an admin everywhere.
+if token_role == 'admin' then
+  rank = 4
+elseif token_role == 'moderator' and (own_role or not private) then
+  rank = math.max(rank, 2)
+end
+local direct = redis.call('HGET', room, 'direct')
+local exists = redis.call('EXISTS', room) == 1
+
+local function view()
+  local reply = {'ok', role_of(by) or '', lasts(mute, by) or ''}
+  for _, item in ipairs(redis.call('HGETALL', room)) do reply[#reply + 1] = item end
+  return reply
+end
+
+if operation == 'look' then
+  if private and not own_role then return {'forbidden'} end
+  local until_ = lasts(ban, by)
+  if until_ then return {'banned', until_} end
+  return view()
+end
+
+-- What is denied after a write would leave it done and nobody told.
+local function may(...) return not redis.acl_check_cmd or redis.acl_check_cmd(...) end
+if not (may('PUBLISH', control, '') and may(ARGV[8], ARGV[7], '')) then return {'unpublishable'} end
+local function tell(kind, who)
+  redis.call('PUBLISH', control, '{"v":1,"kind":"' .. kind .. '","room":"' .. name .. '"' ..
+    (who and ',"user":"' .. who .. '"' or '') .. '}')
+end
+
+if operation == 'create' then
+  -- A room where somebody is or spoke is not his who comes and wants it.
+  if redis.call('EXISTS', room, granted, KEYS[5], KEYS[6]) > 0 then return {'exists'} end
+  redis.call('HSET', room, 'created_by', by, 'created_at', int(now))
+  for i = 14, #ARGV, 2 do
+    if ARGV[i + 1] ~= '' then redis.call('HSET', room, ARGV[i], ARGV[i + 1]) end
+  end
+  redis.call('HSET', granted, by, 'owner')
+  return view()
+end
+
+if operation == 'direct' then
+  -- The name is made of the two, so nobody else comes to ask for it.
+  redis.call('HSETNX', room, 'created_by', by)
+  redis.call('HSETNX', room, 'created_at', int(now))
+  redis.call('HSETNX', room, 'direct', value)
+  redis.call('HSETNX', granted, by, 'member')
+  if redis.call('HSETNX', granted, user, 'member') == 1 then tell('grant', user) end
+  return view()
+end
+
+-- Whoever may not is answered alike whether there is such a room.
+if private and not (exists and (own_role or rank == 4)) then return {'forbidden'} end
+
+if operation == 'delete' then
+  if rank < 3 then return {'forbidden'} end
+  local reply = {'deleted'}
+  for _, who in ipairs(redis.call('HKEYS', granted)) do reply[#reply + 1] = who end
+  local keys = {}
+  local function gone(what) keys[#keys + 1] = prefix .. what end
+  for _, what in ipairs({'room', 'granted', 'ban', 'mute', 'slow', 'log', 'seen', 'tombstones', 'edits', 'read',
+    'edges', 'stats', 'stats:users', 'stats:top'}) do gone(what) end
+  for _, edge in ipairs(redis.call('ZRANGE', KEYS[6], 0, -1)) do gone('members:' .. edge) end
+  -- A bucket outlives its user's last message by seconds.
+  local writers = {}
+  for _, sender in ipairs(redis.call('ZRANGE', KEYS[7], 0, -1)) do
+    local who = string.match(sender, '^%S+')
+    if not writers[who] then
+      writers[who] = true
+      gone('rate:' .. who)
+    end
+  end
+  local hour = math.floor(now / 3600000)
+  for ago = 0, 7 * 24 do gone('stats:minutes:' .. int(hour - ago)) end
+  for i = 1, #keys, 1000 do redis.call('DEL', unpack(keys, i, math.min(i + 999, #keys))) end
+  redis.call(ARGV[8], ARGV[7], '{"x":{"from":"","deleted":true}}')
+  tell('delete')
+  return reply
+end
+
+-- A direct room belongs to its two and to nobody else.
+if direct then return {'forbidden'} end
+
+if operation == 'configure' then
+  -- What decides who may read, or what is kept, is the owner's.
+  local moderate = {topic = true, read_only = true, slow_mode_ms = true}
+  if rank < 2 then return {'forbidden'} end
+  for i = 14, #ARGV, 2 do
+    if rank < 3 and not moderate[ARGV[i]] then return {'forbidden'} end
+  end
+  for i = 14, #ARGV, 2 do
+    if ARGV[i + 1] == '' then redis.call('HDEL', room, ARGV[i]) else redis.call('HSET', room, ARGV[i], ARGV[i + 1]) end
+  end
+  return view()
+end
+
+local target = role_of(user)
+local above = rank > rank_of(target) or rank == 4
+
+if operation == 'revoke' then
+  if by ~= user and (rank < 2 or rank < 3 and not above) then return {'forbidden'} end
+  if redis.call('HDEL', granted, user) == 1 then tell('revoke', user) end
+  return view()
+end
+
+if rank < 2 then return {'forbidden'} end
+
+if operation == 'grant' then
+  if rank < 3 and (value ~= 'member' or not above) then return {'forbidden'} end
+  if not target and redis.call('HLEN', granted) >= most_roles then return {'full'} end
+  if target ~= value then
+    redis.call('HSET', granted, user, value)
+    tell('grant', user)
+  end
+  return view()
+end
+
+if operation == 'unban' then
+  if redis.call('ZREM', ban, user) + redis.call('ZREM', mute, user) > 0 then tell('unban', user) end
+  return view()
+end
+
+-- To be kept out by those below would turn a room over.
+if not above or by == user then return {'forbidden'} end
+
+if operation == 'kick' then
+  tell('kick', user)
+  return view()
+end
+
+local key = operation == 'ban' and ban or mute
+redis.call('ZREMRANGEBYSCORE', key, '-inf', int(now))
+if not redis.call('ZSCORE', key, user) and redis.call('ZCARD', key) >= most_bans then return {'full'} end
+redis.call('ZADD', key, value == '' and 'inf' or int(now + tonumber(value)), user)
+tell(operation, user)
+return view()

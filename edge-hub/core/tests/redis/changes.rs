@@ -3,7 +3,7 @@
 use super::world::{World, answering, by_id, changing, edit, stored};
 use clustertalk_core::ids::{Position, Reaction};
 use clustertalk_core::log::{Change, Changed, Content, Entry, Reference, Target};
-use clustertalk_core::store::{Appended, Mode};
+use clustertalk_core::store::{Appended, Mode, Term};
 
 fn react(remove: bool) -> Change {
     Change::React {
@@ -212,7 +212,7 @@ fn changes_are_limited_and_banned_like_messages() {
     }
     world.run("ZADD @ban inf ada");
     let outcome = world.change("ada", "d1", by_id("ada", "m1"), Change::Delete);
-    assert_eq!(outcome, Appended::Banned { until: None });
+    assert_eq!(outcome, Appended::Banned(Term { until: None }));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 use super::server::Reply;
 use super::world::{World, draft, stored};
-use clustertalk_core::ids::Position;
-use clustertalk_core::redis::Value;
+use clustertalk_core::ids::{Position, RoomName};
+use clustertalk_core::redis::{self, Value};
 use clustertalk_core::statistics::{self, Scope, bring_up, figures};
 use clustertalk_core::store::{Appended, Mode, Update};
 use clustertalk_core::time::Timestamp;
@@ -182,7 +182,7 @@ fn bringing_the_overall_figures_up_twice_counts_once() {
     }
     let commands = statistics::room_commands(&world.keyspace, &world.room, at);
     let replies = world.flat(commands);
-    let call = bring_up(&world.keyspace, &world.room, at, &replies);
+    let call = bring_up(&world.keyspace, &world.room, at, &replies).expect("it is listed");
     for _ in 0..2 {
         world.redis.call(&call).unwrap();
     }
@@ -197,4 +197,32 @@ fn bringing_the_overall_figures_up_twice_counts_once() {
             .sum::<u64>(),
         3
     );
+}
+
+#[test]
+fn figures_of_a_room_that_nobody_may_know_of_are_its_own() {
+    let mut world = World::new();
+    let call = redis::append(
+        &world.keyspace,
+        &world.limits,
+        &world.room,
+        true,
+        Mode::Append,
+        &draft("ada", "m1"),
+        &[add("messages")],
+    );
+    world.redis.call(&call).unwrap();
+    let at = Timestamp::default();
+    let commands = statistics::room_commands(&world.keyspace, &world.room, at);
+    let replies = world.flat(commands);
+    assert_eq!(bring_up(&world.keyspace, &world.room, at, &replies), None);
+    let shown = figures(&replies, at);
+    assert_eq!((shown.messages, shown.counters.len()), (1, 0));
+
+    // Whatever the rest of it says: the name of a private room is enough.
+    let private = RoomName::parse("private-plans").unwrap();
+    let counters = [Value::Bytes(b"messages".to_vec()), Value::Integer(1)];
+    let replies = [counters.into(), vec![], vec![], vec![], vec![]];
+    assert_eq!(bring_up(&world.keyspace, &private, at, &replies), None);
+    assert!(bring_up(&world.keyspace, &world.room, at, &replies).is_some());
 }

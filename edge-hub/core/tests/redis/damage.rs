@@ -118,7 +118,7 @@ fn a_stretch_with_a_foreign_entry_or_tombstone_is_refused_as_corrupt() {
             Range::From(1),
             Range::Before(5),
         ] {
-            let call = read(&world.keyspace, &world.room, range, 10, 1 << 20);
+            let call = read(&world.keyspace, &world.room, None, range, 10, 1 << 20);
             let error = world.redis.call(&call).unwrap_err();
             assert!(error.starts_with(CORRUPT), "{foreign}, {range:?}: {error}");
         }

@@ -2,10 +2,12 @@
 
 use super::server::Reply;
 use super::world::{World, by_id, edit, stored, user};
-use clustertalk_core::ids::{MessageId, Reaction, UserId};
+use clustertalk_core::auth::Role;
+use clustertalk_core::ids::{MessageId, Pair, Reaction, UserId};
 use clustertalk_core::log::{Action, Body, Change, Draft, Moderation};
-use clustertalk_core::redis;
-use clustertalk_core::store::Mode;
+use clustertalk_core::redis::{self, Value};
+use clustertalk_core::store::{Mode, RoomAction, RoomPatch, RoomRole};
+use std::time::Duration;
 
 const DOCUMENT: &str = include_str!("../../../../docs/redis.md");
 
@@ -110,6 +112,48 @@ fn the_rights_it_names_are_enough_for_changes() {
     let ada = UserId::parse("ada").unwrap();
     let mark = redis::mark(&world.keyspace, &world.room, &ada, 9);
     world.redis.call(&mark).expect("it may");
+    let settings = RoomPatch {
+        topic: Some("news".to_owned()),
+        slow_mode: Some(Duration::from_secs(1)),
+        log_entries: Some(2),
+        ..RoomPatch::default()
+    };
+    let (cyd, span) = (UserId::parse("cyd").unwrap(), None);
+    for action in [
+        RoomAction::Configure(settings),
+        RoomAction::Grant {
+            user: cyd.clone(),
+            role: RoomRole::Moderator,
+        },
+        RoomAction::Revoke { user: cyd.clone() },
+        RoomAction::Ban {
+            user: cyd.clone(),
+            span,
+        },
+        RoomAction::Unban { user: cyd },
+        RoomAction::Look,
+    ] {
+        let call = redis::manage(&world.keyspace, &world.room, &ada, Role::Admin, &action);
+        world.redis.call(&call).expect("it may");
+        world.append("bob", "b1");
+    }
+    let delete = RoomAction::Delete;
+    let pair = Pair::of(ada.clone(), UserId::parse("bob").unwrap()).unwrap();
+    let direct = RoomAction::Direct(pair);
+    for action in [delete, direct] {
+        let call = redis::manage(&world.keyspace, &world.room, &ada, Role::Admin, &action);
+        let managed = redis::managed(&world.redis.call(&call).expect("it may")).unwrap();
+        for command in redis::aftermath(&world.keyspace, &world.room, &ada, &action, &managed) {
+            world.redis.send(&command);
+        }
+    }
+    let rooms = redis::rooms_of(&[Value::Bytes(b"tech".to_vec()), Value::Nil]);
+    world
+        .redis
+        .send(&redis::list_rooms_of(&world.keyspace, &ada));
+    world
+        .redis
+        .send(&redis::list_private_counts(&world.keyspace, &rooms));
     world.run("AUTH default x");
     assert_eq!(world.run("ACL LOG"), Reply::Array(Vec::new()));
     assert!(!world.statistics().contains_key("trim_errors"));

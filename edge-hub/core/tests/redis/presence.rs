@@ -3,7 +3,7 @@ use super::world::{World, user};
 use clustertalk_core::delivery::{Ephemeral, Publication};
 use clustertalk_core::ids::User;
 use clustertalk_core::redis::{self, Presence, Value};
-use clustertalk_core::store::{Attendance, Correction, Members};
+use clustertalk_core::store::{Attendance, Attended, Correction, Members};
 
 impl World {
     fn presence(&mut self, edge: &str, presence: Presence<'_>) -> Members {
@@ -12,26 +12,23 @@ impl World {
         redis::members(&reply).expect("the reply has the contract's shape")
     }
 
+    /// A change of one connection; answers the members of the room now.
+    fn attendants(&mut self, edge: &str, presence: Presence<'_>) -> u64 {
+        let call = redis::presence(&self.keyspace, &self.room, edge, presence);
+        let reply = self.redis.call(&call).expect("Redis takes it");
+        let (members, attended) = redis::attended(&reply).expect("the contract's shape");
+        assert!(matches!(attended, Attended::Counted(_)), "{attended:?}");
+        members
+    }
+
     fn join(&mut self, edge: &str, user: &User) -> u64 {
-        self.presence(
-            edge,
-            Presence::Join {
-                user,
-                connection: "c1",
-            },
-        )
-        .count
+        let connection = "c1";
+        self.attendants(edge, Presence::Join { user, connection })
     }
 
     fn leave(&mut self, edge: &str, user: &User) -> u64 {
-        self.presence(
-            edge,
-            Presence::Leave {
-                user,
-                connection: "c1",
-            },
-        )
-        .count
+        let connection = "c1";
+        self.attendants(edge, Presence::Leave { user, connection })
     }
 
     /// Puts right what was `held` of each user; answers how many rows that were.

@@ -1,7 +1,7 @@
 use super::server::{Reply, Server};
 use super::world::{World, draft, draft_saying, stored};
 use clustertalk_core::redis::{bare_heartbeat, eviction_policy, heartbeat, refuses_writes};
-use clustertalk_core::store::{Appended, Mode};
+use clustertalk_core::store::{Appended, Mode, Term};
 use clustertalk_core::time::Timestamp;
 use std::time::{Duration, Instant};
 
@@ -11,8 +11,11 @@ fn a_ban_holds_until_its_time_or_for_ever() {
     let far = 4_000_000_000_000_u64;
     world.run(&format!("ZADD @ban {far} ada inf bob 1 cyd"));
     let until = Some(Timestamp::from_millis(far));
-    assert_eq!(world.append("ada", "m1"), Appended::Banned { until });
-    assert_eq!(world.append("bob", "m1"), Appended::Banned { until: None });
+    assert_eq!(world.append("ada", "m1"), Appended::Banned(Term { until }));
+    assert_eq!(
+        world.append("bob", "m1"),
+        Appended::Banned(Term { until: None })
+    );
     assert_eq!(stored(&world.append("cyd", "m1")).seq, 1);
 }
 

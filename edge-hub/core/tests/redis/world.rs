@@ -76,6 +76,7 @@ impl World {
             &self.keyspace,
             &self.limits,
             &self.room,
+            false,
             mode,
             draft,
             updates,
@@ -112,6 +113,7 @@ impl World {
             .call(&redis::read(
                 &self.keyspace,
                 &self.room,
+                None,
                 range,
                 entries,
                 bytes,
@@ -211,6 +213,7 @@ impl Edge {
             &self.keyspace,
             &self.limits,
             &self.room,
+            false,
             Mode::Append,
             draft,
             &[],

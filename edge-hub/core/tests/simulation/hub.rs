@@ -6,7 +6,7 @@ use clustertalk_core::event::{Event, NoAnswer, Verdict};
 use clustertalk_core::hub::{Connection, Hub, Settings};
 use clustertalk_core::log::Action;
 use clustertalk_core::protocol::{ErrorCode, ServerFrame, reference_of};
-use clustertalk_core::store::Appended;
+use clustertalk_core::store::{Appended, Attended, Read};
 use clustertalk_core::time::Timestamp;
 
 /// What became of an effect.
@@ -119,11 +119,14 @@ impl World {
             }
             Effect::Load { range, limit, .. } => {
                 let stretch = self.redis.store.read(range, limit);
-                Event::Loaded(self.answer(4, stretch))
+                Event::Loaded(self.answer(4, Read::Stretch(stretch)))
             }
-            Effect::ListRooms => Event::RoomsListed(self.answer(10, Vec::new())),
+            Effect::ListRooms { .. } => Event::RoomsListed(self.answer(10, Vec::new())),
             Effect::OpenRoom { .. } => Event::RoomOpened(Ok(true)),
-            Effect::Presence { .. } => Event::PresenceChanged(self.answer(4, 1)),
+            Effect::Presence { .. } => {
+                let counted = Attended::Counted(Box::default());
+                Event::PresenceChanged(self.answer(4, counted))
+            }
             other => return Performed::ByHost(other),
         })
     }

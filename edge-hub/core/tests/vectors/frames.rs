@@ -1,15 +1,16 @@
 use super::files::run_all;
+use super::room_actions::{shown_action, shown_patch};
 use clustertalk_core::auth::Role;
 use clustertalk_core::delivery::{Catch, Lost, Reason, joined, page};
-use clustertalk_core::ids::{MessageId, Position, Reaction, RoomName, Tag, User, UserId};
+use clustertalk_core::ids::{MessageId, Pair, Position, Reaction, RoomName, Tag, User, UserId};
 use clustertalk_core::limits::Limits;
 use clustertalk_core::log::{Action, Change, Moderation, Reference, Target};
 use clustertalk_core::protocol::{
-    ChangedFrame, ClientFrame, EntryFrame, ErrorCode, History, HistoryRange, JoinRoom,
-    MessageFrame, Pong, PresenceFrame, Refusal, Renewed, RoomPosition, RoomSummary, ServerFrame,
-    Skipped, Welcome, decode,
+    ChangedFrame, ClientFrame, Done, EntryFrame, ErrorCode, History, HistoryRange, JoinRoom,
+    LeftReason, MessageFrame, Pong, PresenceFrame, Refusal, Renewed, RoomFrame, RoomPosition,
+    RoomSummary, ServerFrame, Skipped, Welcome, decode,
 };
-use clustertalk_core::store::Members;
+use clustertalk_core::store::{Members, RoomRole, RoomSettings, RoomView, Term};
 use clustertalk_core::time::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -152,6 +153,18 @@ fn read(frame: ClientFrame) -> Value {
         }
         ClientFrame::Ping => json!({"type": "ping"}),
         ClientFrame::Token { token } => json!({"type": "token", "token": token}),
+        ClientFrame::Create {
+            room,
+            private,
+            settings,
+        } => {
+            json!({"type": "create", "room": room, "private": private, "settings": shown_patch(&settings)})
+        }
+        ClientFrame::Direct { user } => json!({"type": "direct", "user": user}),
+        ClientFrame::Manage { room, action } => {
+            json!({"type": "manage", "room": room, "action": shown_action(&action)})
+        }
+        ClientFrame::Kick { user } => json!({"type": "kick", "user": user}),
     }
 }
 
@@ -236,6 +249,24 @@ fn examples() -> Vec<(&'static str, ServerFrame)> {
         }))
     };
     let error = |error| ServerFrame::Error(Box::new(error));
+    let pair = Pair::of(user("ada").id, user("bob").id).unwrap();
+    let view = RoomView {
+        settings: RoomSettings {
+            topic: Some("What next?".to_owned()),
+            read_only: true,
+            archived: true,
+            slow_mode: Some(Duration::from_secs(30)),
+            log_entries: Some(100),
+            log_age: Some(Duration::from_secs(3600)),
+            created_by: Some(user("ada").id),
+            created_at: Some(Timestamp::from_millis(1_795_459_200_000)),
+            direct: Some(pair.clone()),
+        },
+        role: Some(RoomRole::Member),
+        muted: Some(Term {
+            until: Some(Timestamp::from_millis(1_795_459_300_000)),
+        }),
+    };
     vec![
         (
             "welcome",
@@ -247,6 +278,7 @@ fn examples() -> Vec<(&'static str, ServerFrame)> {
                 rooms: vec![RoomSummary {
                     room: room.clone(),
                     members: 2,
+                    with: None,
                 }],
                 role: None,
                 expires_at: None,
@@ -357,7 +389,55 @@ fn examples() -> Vec<(&'static str, ServerFrame)> {
         ),
         ("skipped", ServerFrame::Entry(skipped(None))),
         ("skipped span", ServerFrame::Entry(skipped(Some(42)))),
-        ("left", ServerFrame::Left { room: room.clone() }),
+        (
+            "left",
+            ServerFrame::Left {
+                room: room.clone(),
+                reason: None,
+            },
+        ),
+        (
+            "left by a kick",
+            ServerFrame::Left {
+                room: room.clone(),
+                reason: Some(LeftReason::Kicked),
+            },
+        ),
+        (
+            "room",
+            ServerFrame::Room(Box::new(RoomFrame::common(
+                room.clone(),
+                RoomSettings::default(),
+            ))),
+        ),
+        (
+            "room with all fields",
+            ServerFrame::Room(Box::new(
+                RoomFrame::personal(RoomName::direct(&pair), view).answering(Some("r1".to_owned())),
+            )),
+        ),
+        (
+            "done",
+            ServerFrame::Done(Done {
+                reference: Some("k1".to_owned()),
+            }),
+        ),
+        (
+            "welcome to a direct room",
+            ServerFrame::Welcome(Box::new(Welcome {
+                session: "e1-1".to_owned(),
+                user: user("ada"),
+                edge: "e1".to_owned(),
+                limits: (&Limits::default()).into(),
+                rooms: vec![RoomSummary {
+                    room: RoomName::direct(&pair),
+                    members: 1,
+                    with: Some(user("bob").id),
+                }],
+                role: None,
+                expires_at: None,
+            })),
+        ),
         (
             "ack",
             ServerFrame::Ack {

@@ -1,13 +1,18 @@
 use super::files::run_all;
+use super::room_actions::shown_action;
 use super::signer::{Keys, Order};
 use super::stored::{Stored, stretch};
-use clustertalk_core::auth::PrivateRooms;
+use clustertalk_core::auth::ClosedRooms;
+use clustertalk_core::delivery::Notice;
 use clustertalk_core::effect::Effect;
 use clustertalk_core::event::{Event, NoAnswer, Verdict};
 use clustertalk_core::hub::{Connection, Hub, Settings};
-use clustertalk_core::ids::{Position, RoomName, Seq};
+use clustertalk_core::ids::{Pair, Position, RoomName, Seq, UserId};
 use clustertalk_core::log::{Action, MESSAGE};
-use clustertalk_core::store::{Appended, Marked, Mode, Range, RoomCount, Update};
+use clustertalk_core::store::{
+    Appended, Attended, Managed, Marked, Mode, Range, Read, RoomCount, RoomRole, RoomSettings,
+    RoomView, Term, Update,
+};
 use clustertalk_core::time::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -29,7 +34,7 @@ struct Vector {
     #[serde(default)]
     issuers: bool,
     #[serde(default)]
-    private_rooms: String,
+    closed_rooms: String,
     /// By the name under which frames have them, as `TOKEN NAME`.
     #[serde(default)]
     tokens: BTreeMap<String, Order>,
@@ -90,11 +95,12 @@ enum Happened {
         outcome: Option<Outcome>,
     },
     Marked {
-        marked: Option<Read>,
+        marked: Option<Marking>,
     },
     Loaded {
         kept: Option<Vec<Stored>>,
         more: Option<bool>,
+        refused: Option<Refused>,
     },
     RoomsListed {
         rooms: Option<Vec<Listed>>,
@@ -104,6 +110,19 @@ enum Happened {
     },
     PresenceChanged {
         members: Option<u64>,
+        /// What one who joined finds.
+        view: Option<View>,
+        refused: Option<Refused>,
+    },
+    Managed {
+        outcome: Option<ManagedAs>,
+    },
+    Notified {
+        told: Option<bool>,
+    },
+    /// As edges publish it.
+    Noticed {
+        notice: Value,
     },
     KeysLoaded {
         /// Names of test keys.
@@ -145,6 +164,13 @@ enum Outcome {
     Banned {
         until: Option<Timestamp>,
     },
+    Muted {
+        until: Option<Timestamp>,
+    },
+    Archived {},
+    SlowMode {
+        retry_after_ms: u64,
+    },
     RateLimited {
         retry_after_ms: u64,
     },
@@ -155,9 +181,80 @@ enum Outcome {
     TooManyChanges {},
 }
 
+/// Why somebody is kept out of a room.
+#[derive(Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+enum Refused {
+    Forbidden {},
+    Banned { until: Option<Timestamp> },
+}
+
+/// What is set of a room, and what the user is there.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Read {
+struct View {
+    topic: Option<String>,
+    #[serde(default)]
+    read_only: bool,
+    slow_mode_ms: Option<u64>,
+    created_by: Option<UserId>,
+    direct: Option<[UserId; 2]>,
+    role: Option<RoomRole>,
+    muted: Option<Muted>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Muted {
+    until: Option<Timestamp>,
+}
+
+impl From<View> for RoomView {
+    fn from(view: View) -> Self {
+        Self {
+            settings: RoomSettings {
+                topic: view.topic,
+                read_only: view.read_only,
+                slow_mode: view.slow_mode_ms.map(Duration::from_millis),
+                created_by: view.created_by,
+                direct: view.direct.and_then(|[one, other]| Pair::of(one, other)),
+                ..RoomSettings::default()
+            },
+            role: view.role,
+            muted: view.muted.map(|Muted { until }| Term { until }),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+enum ManagedAs {
+    Done { view: View },
+    Deleted { listed: Vec<UserId> },
+    Forbidden {},
+    Banned { until: Option<Timestamp> },
+    Exists {},
+    Full {},
+    Unpublishable {},
+}
+
+impl From<ManagedAs> for Managed {
+    fn from(outcome: ManagedAs) -> Self {
+        match outcome {
+            ManagedAs::Done { view } => Self::Done(Box::new(view.into())),
+            ManagedAs::Deleted { listed } => Self::Deleted { listed },
+            ManagedAs::Forbidden {} => Self::Forbidden,
+            ManagedAs::Banned { until } => Self::Banned(Term { until }),
+            ManagedAs::Exists {} => Self::Exists,
+            ManagedAs::Full {} => Self::Full,
+            ManagedAs::Unpublishable {} => Self::Unpublishable,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Marking {
     seq: Seq,
     moved: bool,
     readers: u64,
@@ -168,6 +265,7 @@ struct Read {
 struct Listed {
     room: RoomName,
     members: u64,
+    with: Option<UserId>,
 }
 
 #[test]
@@ -175,7 +273,7 @@ fn hub_vectors_hold() {
     let keys = Keys::read();
     run_all("hub", |name, vector: Vector| {
         let mut settings = Settings {
-            private_rooms: PrivateRooms::parse(&vector.private_rooms).expect("patterns"),
+            closed_rooms: ClosedRooms::parse(&vector.closed_rooms).expect("patterns"),
             ..Settings::default()
         };
         if vector.issuers {
@@ -231,7 +329,11 @@ impl Happened {
     fn is_the_hosts(&self) -> bool {
         matches!(
             self,
-            Self::Opened {} | Self::Frame { .. } | Self::WokeUp {} | Self::Closed {}
+            Self::Opened {}
+                | Self::Frame { .. }
+                | Self::WokeUp {}
+                | Self::Noticed { .. }
+                | Self::Closed {}
         )
     }
 
@@ -255,18 +357,51 @@ impl Happened {
                 Event::Recorded(updates.into_iter().map(update).collect())
             }
             Self::Appended { outcome } => Event::Appended(outcome.map(appended).ok_or(NoAnswer)),
-            Self::Marked { marked } => Event::Marked(marked.map(read).ok_or(NoAnswer)),
-            Self::Loaded { kept, more } => Event::Loaded(kept.ok_or(NoAnswer).map(|kept| {
+            Self::Marked { marked } => Event::Marked(marked.map(marking).ok_or(NoAnswer)),
+            Self::Loaded {
+                refused: Some(Refused::Forbidden {}),
+                ..
+            } => Event::Loaded(Ok(Read::Forbidden)),
+            Self::Loaded {
+                refused: Some(Refused::Banned { until }),
+                ..
+            } => Event::Loaded(Ok(Read::Banned(Term { until }))),
+            Self::Loaded { kept, more, .. } => Event::Loaded(kept.ok_or(NoAnswer).map(|kept| {
                 let mut stretch = stretch(&kept, Range::Tail);
                 stretch.more = more.unwrap_or(false);
-                stretch
+                Read::Stretch(stretch)
             })),
             Self::RoomsListed { rooms } => Event::RoomsListed(rooms.ok_or(NoAnswer).map(|rooms| {
-                let count = |Listed { room, members }| RoomCount { room, members };
+                let count = |Listed {
+                                 room,
+                                 members,
+                                 with,
+                             }| RoomCount {
+                    room,
+                    members,
+                    with,
+                };
                 rooms.into_iter().map(count).collect()
             })),
             Self::RoomOpened { opened } => Event::RoomOpened(opened.ok_or(NoAnswer)),
-            Self::PresenceChanged { members } => Event::PresenceChanged(members.ok_or(NoAnswer)),
+            Self::PresenceChanged {
+                refused: Some(Refused::Forbidden {}),
+                ..
+            } => Event::PresenceChanged(Ok(Attended::Forbidden)),
+            Self::PresenceChanged {
+                refused: Some(Refused::Banned { until }),
+                ..
+            } => Event::PresenceChanged(Ok(Attended::Banned(Term { until }))),
+            Self::PresenceChanged { members, view, .. } => {
+                let view = view.map(RoomView::from).unwrap_or_default();
+                let counted = |_| Attended::Counted(Box::new(view));
+                Event::PresenceChanged(members.ok_or(NoAnswer).map(counted))
+            }
+            Self::Managed { outcome } => Event::Managed(outcome.map(Managed::from).ok_or(NoAnswer)),
+            Self::Notified { told } => Event::Notified(told.map(drop).ok_or(NoAnswer)),
+            Self::Noticed { notice } => {
+                Event::Noticed(Notice::parse(&notice.to_string()).expect("a notice"))
+            }
             Self::KeysLoaded { keys: names } => {
                 Event::KeysLoaded(names.map(|names| keys.set(&names)).ok_or(NoAnswer))
             }
@@ -305,7 +440,12 @@ fn appended(outcome: Outcome) -> Appended {
         },
         Outcome::Duplicate { position, action } => Appended::Duplicate { position, action },
         Outcome::Refused {} => Appended::Refused,
-        Outcome::Banned { until } => Appended::Banned { until },
+        Outcome::Banned { until } => Appended::Banned(Term { until }),
+        Outcome::Muted { until } => Appended::Muted(Term { until }),
+        Outcome::Archived {} => Appended::Archived,
+        Outcome::SlowMode { retry_after_ms } => Appended::SlowMode {
+            retry_after: Duration::from_millis(retry_after_ms),
+        },
         Outcome::RateLimited { retry_after_ms } => Appended::RateLimited {
             retry_after: Duration::from_millis(retry_after_ms),
         },
@@ -317,11 +457,11 @@ fn appended(outcome: Outcome) -> Appended {
     }
 }
 
-fn read(read: Read) -> Marked {
+fn marking(marking: Marking) -> Marked {
     Marked {
-        seq: read.seq,
-        moved: read.moved,
-        readers: read.readers,
+        seq: marking.seq,
+        moved: marking.moved,
+        readers: marking.readers,
     }
 }
 
@@ -381,16 +521,30 @@ fn shown(effect: Effect) -> Value {
         Effect::Mark { room, user, seq } => {
             json!({"type": "mark", "room": room, "user": user, "seq": seq})
         }
-        Effect::Load { room, range, limit } => {
+        Effect::Load {
+            room,
+            user,
+            range,
+            limit,
+        } => {
             let (range, seq) = match range {
                 Range::After(seq) => ("after", Some(seq)),
                 Range::From(seq) => ("from", Some(seq)),
                 Range::Before(seq) => ("before", Some(seq)),
                 Range::Tail => ("tail", None),
             };
-            json!({"type": "load", "room": room, "range": range, "seq": seq, "limit": limit})
+            json!({"type": "load", "room": room, "user": user, "range": range, "seq": seq, "limit": limit})
         }
-        Effect::ListRooms => json!({"type": "list_rooms"}),
+        Effect::ListRooms { user } => json!({"type": "list_rooms", "user": user}),
+        Effect::Manage {
+            room,
+            by,
+            role,
+            action,
+        } => {
+            json!({"type": "manage", "room": room, "by": by, "role": role, "action": shown_action(&action)})
+        }
+        Effect::Notify(notice) => json!({"type": "notify", "notice": notice}),
         Effect::OpenRoom { room } => json!({"type": "open_room", "room": room}),
         Effect::Presence {
             room,

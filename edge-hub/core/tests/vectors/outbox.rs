@@ -102,6 +102,9 @@ enum Input {
         room: RoomName,
         to: Seq,
     },
+    RoomDeleted {
+        room: RoomName,
+    },
     Pruned,
 }
 
@@ -198,6 +201,7 @@ fn feed(outbox: &mut Outbox, now: Timestamp, input: Input) {
         Input::CaughtUp { room, lost_to } => outbox.caught_up(&room, lost_to),
         Input::Decided { room, kept, lost } => outbox.decided(now, &room, &kept, &lost),
         Input::Untold { room, to } => outbox.untold(&room, to),
+        Input::RoomDeleted { room } => outbox.room_deleted(&room),
         Input::Pruned => outbox.prune(now),
     }
 }

@@ -39,6 +39,7 @@ enum Given {
         entry: Stored,
     },
     Check,
+    Deleted,
     Attach {
         reader: Reader,
         since: Option<String>,
@@ -91,6 +92,7 @@ impl Tickets {
             Given::Subscribed => Input::Subscribed,
             Given::Published { entry } => Input::Published(entry.entry()),
             Given::Check => Input::Check,
+            Given::Deleted => Input::Deleted,
             Given::Attach { reader, since } => Input::Attach {
                 reader,
                 since: since.map(|since| since.parse().expect("SEQ-TAG")),

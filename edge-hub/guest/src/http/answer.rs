@@ -1,7 +1,10 @@
 //! Answers and problems as JSON.
 
 use clustertalk_core::event::NoAnswer;
+use clustertalk_core::ids::RoomName;
 use clustertalk_core::protocol::{ErrorCode, ErrorFrame, ServerFrame};
+use clustertalk_core::store::Term;
+use clustertalk_core::time::Timestamp;
 use serde::Serialize;
 use spin_sdk::http::{Headers, OutgoingResponse, ResponseOutparam};
 
@@ -85,6 +88,22 @@ impl Problem {
     }
 }
 
+impl Problem {
+    pub fn forbidden(room: RoomName) -> Self {
+        ServerFrame::error(ErrorCode::Forbidden)
+            .in_room(room)
+            .into()
+    }
+
+    pub fn banned(room: RoomName, term: Term, now: Timestamp) -> Self {
+        let error = ServerFrame::error(ErrorCode::Banned).in_room(room);
+        match term.until {
+            Some(until) => error.retry_after(until.since(now)).into(),
+            None => error.into(),
+        }
+    }
+}
+
 impl From<ErrorFrame> for Problem {
     fn from(error: ErrorFrame) -> Self {
         Self { error, allow: None }
@@ -123,15 +142,22 @@ fn status(code: ErrorCode) -> u16 {
         | ErrorCode::AlreadyHello
         | ErrorCode::BadUpgrade => 400,
         ErrorCode::Unauthorized | ErrorCode::TokenExpired => 401,
-        ErrorCode::NotJoined | ErrorCode::Banned | ErrorCode::Forbidden | ErrorCode::BadOrigin => {
-            403
-        }
+        ErrorCode::NotJoined
+        | ErrorCode::Banned
+        | ErrorCode::Muted
+        | ErrorCode::Forbidden
+        | ErrorCode::BadOrigin => 403,
         ErrorCode::NotFound | ErrorCode::TargetMissing => 404,
         ErrorCode::MethodNotAllowed => 405,
-        ErrorCode::TooManyRooms | ErrorCode::StaleTarget | ErrorCode::TooManyChanges => 409,
+        ErrorCode::TooManyRooms
+        | ErrorCode::RoomExists
+        | ErrorCode::RoomFull
+        | ErrorCode::Archived
+        | ErrorCode::StaleTarget
+        | ErrorCode::TooManyChanges => 409,
         ErrorCode::TooLarge => 413,
         ErrorCode::Blocked => 422,
-        ErrorCode::RateLimited => 429,
+        ErrorCode::RateLimited | ErrorCode::SlowMode => 429,
         ErrorCode::Internal => 500,
         ErrorCode::Unavailable => 503,
     }

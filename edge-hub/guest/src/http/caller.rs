@@ -4,7 +4,7 @@ use super::answer::Problem;
 use crate::perform::Performer;
 use crate::settings::Settings;
 use clustertalk_core::auth::{Access, Identity, PublishKeys, Step, Verification};
-use clustertalk_core::ids::RoomName;
+use clustertalk_core::ids::{RoomName, UserId};
 use clustertalk_core::protocol::ErrorCode;
 use clustertalk_core::time::Timestamp;
 use spin_sdk::http::IncomingRequest;
@@ -59,16 +59,27 @@ impl Caller {
         }
     }
 
+    /// Who asks: the bearer of a token, or whom a server or, in development, anybody names by `?user=`;
+    /// `None` if he does not.
+    pub fn user(&self, query: &str) -> Result<Option<UserId>, Problem> {
+        match self {
+            Self::User(identity) => Ok(Some(identity.user.id.clone())),
+            Self::Spokesman(_) => super::parameter(query, "user")
+                .map(|user| UserId::parse(user).map_err(|_| Problem::new(ErrorCode::BadUser)))
+                .transpose(),
+        }
+    }
+
     pub fn reading(&self, settings: &Settings, room: &RoomName) -> Result<(), Problem> {
         forbidden_unless(
-            self.access().may_read(room, &settings.hub.private_rooms),
+            self.access().may_read(room, &settings.hub.closed_rooms),
             room,
         )
     }
 
     pub fn writing(&self, settings: &Settings, room: &RoomName) -> Result<(), Problem> {
         forbidden_unless(
-            self.access().may_write(room, &settings.hub.private_rooms),
+            self.access().may_write(room, &settings.hub.closed_rooms),
             room,
         )
     }
@@ -85,8 +96,8 @@ fn unauthorized(reason: &str) -> Problem {
 
 fn forbidden_unless(allowed: bool, room: &RoomName) -> Result<(), Problem> {
     if allowed {
-        return Ok(());
+        Ok(())
+    } else {
+        Err(Problem::forbidden(room.clone()))
     }
-    let error = clustertalk_core::protocol::ServerFrame::error(ErrorCode::Forbidden);
-    Err(error.in_room(room.clone()).into())
 }

@@ -2,11 +2,12 @@
 //! so a browser's own `Last-Event-ID` resumes as exactly as a WebSocket does.
 
 use super::answer::{Problem, response};
-use super::messages::{parameter, read_on, told};
+use super::messages::{Found, read_on, told};
+use super::parameter;
 use crate::perform::Performer;
 use crate::settings::Settings;
 use clustertalk_core::delivery::frame;
-use clustertalk_core::ids::{Position, RoomName};
+use clustertalk_core::ids::{Position, RoomName, UserId};
 use clustertalk_core::protocol::ErrorCode;
 use clustertalk_core::time::Timestamp;
 use futures::SinkExt;
@@ -23,6 +24,7 @@ pub fn position(request: &IncomingRequest, query: &str) -> Result<Option<Positio
         .and_then(|value| std::str::from_utf8(value).ok());
     let text = header
         .filter(|text| !text.is_empty())
+        .map(str::to_owned)
         .or(parameter(query, "after"));
     text.map(|text| {
         text.parse().map_err(|_| {
@@ -35,12 +37,20 @@ pub fn position(request: &IncomingRequest, query: &str) -> Result<Option<Positio
     .transpose()
 }
 
+/// Whom the events of a room are for, and until when at most.
+pub struct Reader {
+    pub user: Option<UserId>,
+    pub until: Option<Timestamp>,
+}
+
+/// `found` is what was read for the reader after his position: so one who may not read is told so by
+/// the status. What follows is read for him again and again, and ends with his right to it.
 pub async fn stream(
     performer: &Performer<'_>,
     settings: &Settings,
     room: &RoomName,
-    after: Option<Position>,
-    until: Option<Timestamp>,
+    Reader { user, until }: Reader,
+    (after, mut found): (Option<Position>, Found),
     out: ResponseOutparam,
 ) {
     let headers = [
@@ -54,11 +64,6 @@ pub async fn stream(
     let mut position = after;
     // Who comes back with an expired token is told so.
     while until.is_none_or(|until| super::now() < until) {
-        let Ok(found) = read_on(performer, room, position, settings.hub.limits.page_messages)
-        else {
-            // Ending the stream makes the browser come back with its last id.
-            return;
-        };
         let mut chunk = String::new();
         if position.is_none() || found.catch.reason.is_some() {
             // A new truth, told as over a WebSocket; its messages are in it.
@@ -87,6 +92,12 @@ pub async fn stream(
         {
             return;
         }
+        let most = settings.hub.limits.page_messages;
+        let Ok(next) = read_on(performer, room, user.as_ref(), position, most) else {
+            // Ending the stream makes the browser come back with its last id.
+            return;
+        };
+        found = next;
     }
 }
 

@@ -2,16 +2,13 @@
 
 use super::answer::{Answer, Problem};
 use super::caller::Caller;
-use crate::perform::{ForHost, Performer};
-use crate::settings::{self, Settings};
-use clustertalk_core::auth::Identity;
+use super::{command, parameter};
+use crate::perform::Performer;
+use crate::settings::Settings;
 use clustertalk_core::delivery::{Catch, CatchUp, catch_up, frame};
-use clustertalk_core::event::{Event, NoAnswer};
-use clustertalk_core::hub::{Connection, Hub};
-use clustertalk_core::ids::{Position, RoomName, Seq, User, UserId};
-use clustertalk_core::protocol::{EntryFrame, ErrorCode, ServerFrame};
-use clustertalk_core::store::Range;
-use futures::StreamExt;
+use clustertalk_core::ids::{Position, RoomName, Seq, UserId};
+use clustertalk_core::protocol::{EntryFrame, ErrorCode};
+use clustertalk_core::store::{Range, Read, Stretch};
 use serde_json::{Value, json};
 use spin_sdk::http::IncomingRequest;
 
@@ -29,20 +26,21 @@ pub struct Found {
 pub fn read_on(
     performer: &Performer<'_>,
     room: &RoomName,
+    user: Option<&UserId>,
     after: Option<Position>,
     limit: usize,
-) -> Result<Found, NoAnswer> {
+) -> Result<Found, Problem> {
     let (mut segments, head, more) = match after {
         Some(position) => {
             // His own entry comes with the answer, so that its tag can be compared.
-            let stretch = performer.load(room, Range::After(position.seq), limit)?;
+            let stretch = load(performer, room, user, Range::After(position.seq), limit)?;
             let (head, more) = (stretch.head, stretch.more);
             match catch_up(position, stretch) {
                 CatchUp::Segments(segments) => (segments, head, more),
-                CatchUp::Diverged => recent(performer, room, true, limit)?,
+                CatchUp::Diverged => recent(performer, room, user, true, limit)?,
             }
         }
-        None => recent(performer, room, false, limit)?,
+        None => recent(performer, room, user, false, limit)?,
     };
     // An empty run before a hole tells nothing, and would be told again and again.
     let told = usize::from(
@@ -59,12 +57,28 @@ pub fn read_on(
 fn recent(
     performer: &Performer<'_>,
     room: &RoomName,
+    user: Option<&UserId>,
     diverged: bool,
     limit: usize,
-) -> Result<(Vec<Catch>, Position, bool), NoAnswer> {
-    let stretch = performer.load(room, Range::Tail, limit)?;
+) -> Result<(Vec<Catch>, Position, bool), Problem> {
+    let stretch = load(performer, room, user, Range::Tail, limit)?;
     let head = stretch.head;
     Ok((CatchUp::recent(diverged, stretch), head, false))
+}
+
+/// A stretch, for a user who may be there.
+fn load(
+    performer: &Performer<'_>,
+    room: &RoomName,
+    user: Option<&UserId>,
+    range: Range,
+    limit: usize,
+) -> Result<Stretch, Problem> {
+    match performer.read(room, user, range, limit)? {
+        Read::Stretch(stretch) => Ok(stretch),
+        Read::Forbidden => Err(Problem::forbidden(room.clone())),
+        Read::Banned(term) => Err(Problem::banned(room.clone(), term, super::now())),
+    }
 }
 
 /// `?after=SEQ-TAG` reads on from a position, `?before=SEQ` back from a number; without either the
@@ -73,6 +87,7 @@ pub fn read(
     performer: &Performer<'_>,
     settings: &Settings,
     room: &RoomName,
+    user: Option<&UserId>,
     query: &str,
 ) -> Result<Answer, Problem> {
     let limits = &settings.hub.limits;
@@ -101,7 +116,7 @@ pub fn read(
     match (before, after) {
         (Some(_), Some(_)) => Err(bad("`before` and `after` exclude each other")),
         (Some(before), None) => {
-            let stretch = performer.load(room, Range::Before(before), limit)?;
+            let stretch = load(performer, room, user, Range::Before(before), limit)?;
             let messages: Vec<EntryFrame> = stretch
                 .entries
                 .iter()
@@ -114,7 +129,7 @@ pub fn read(
         }
         (None, after) => Ok(Answer::json(
             200,
-            &told(room, &read_on(performer, room, after, limit)?),
+            &told(room, &read_on(performer, room, user, after, limit)?),
         )),
     }
 }
@@ -148,85 +163,22 @@ pub async fn post(
     caller: Caller,
     request: IncomingRequest,
 ) -> Result<Answer, Problem> {
-    let length = request.headers().get("content-length");
-    let declared = length
-        .first()
-        .and_then(|value| std::str::from_utf8(value).ok()?.parse::<usize>().ok());
-    if declared.is_some_and(|bytes| bytes > settings.hub.limits.frame_bytes) {
-        return Err(Problem::new(ErrorCode::TooLarge));
-    }
-    // One that does not declare its length could fill the memory otherwise.
-    let mut chunks = request.into_body_stream();
-    let mut body = Vec::new();
-    while let Some(chunk) = chunks.next().await {
-        body.extend(chunk.map_err(|_| Problem::new(ErrorCode::BadJson))?);
-        if body.len() > settings.hub.limits.frame_bytes {
-            return Err(Problem::new(ErrorCode::TooLarge));
-        }
-    }
-    let mut fields = match serde_json::from_slice::<Value>(&body) {
-        Ok(Value::Object(fields)) => fields,
-        Ok(_) => return Err(bad("the body is not an object")),
-        Err(error) => return Err(Problem::because(ErrorCode::BadJson, &error.to_string())),
-    };
-    let named = fields
-        .remove("user")
-        .as_ref()
-        .and_then(Value::as_str)
-        .and_then(|user| UserId::parse(user).ok());
-    let Identity { user, access } = match caller {
-        Caller::User(identity) => identity,
-        Caller::Spokesman(access) => {
-            let id = named.ok_or_else(|| Problem::new(ErrorCode::BadUser))?;
-            let name = id.to_string();
-            let user = User { id, name };
-            Identity { user, access }
-        }
-    };
-    if !settings.hub.default_rooms.contains(room) && !performer.open_room(room)? {
+    let mut fields = command::fields(request, settings).await?;
+    let named = fields.remove("user");
+    let speaker = command::speaker(caller, named.as_ref().and_then(Value::as_str))?;
+    let is_listed = settings.hub.default_rooms.contains(room) || room.is_private();
+    if !is_listed && !performer.open_room(room)? {
         return Err(Problem::new(ErrorCode::TooManyRooms));
     }
-    // From here on it is a frame like any other.
     let kind = fields.entry("type").or_insert_with(|| "send".into());
     if !STORED.iter().any(|stored| kind == stored) {
         return Err(Problem::new(ErrorCode::UnknownType));
     }
     fields.insert("room".to_owned(), room.to_string().into());
-    let connection = Connection {
-        id: "http".into(),
-        edge: "http".into(),
-        anonymous: true,
-        token: None,
-    };
-    let mut hub = Hub::speaking(
-        &settings.hub,
-        connection,
-        user,
-        access,
-        room.clone(),
-        settings::seed(),
-    );
-    let event = Event::Frame(Value::Object(fields).to_string());
-    let effects = crate::run(&mut hub, performer, super::now(), event);
-    for effect in effects {
-        match effect {
-            ForHost::Send(ServerFrame::Error(error)) => return Err((*error).into()),
-            ForHost::Send(ack @ ServerFrame::Ack { .. }) => {
-                // A room that no socket follows has no host to do this.
-                super::stats::bring_overall_up(performer, settings, room, super::now());
-                return Ok(Answer::json(201, &ack));
-            }
-            _ => {}
-        }
-    }
-    Err(Problem::new(ErrorCode::Internal))
-}
-
-/// One parameter of a query; our values need no percent-decoding.
-pub fn parameter<'q>(query: &'q str, name: &str) -> Option<&'q str> {
-    query
-        .split('&')
-        .find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
+    let ack = command::run(performer, settings, speaker, room.clone(), fields)?;
+    // A room that no socket follows has no host to do this.
+    super::stats::bring_overall_up(performer, settings, room, super::now());
+    Ok(Answer::json(201, &ack))
 }
 
 fn bad(reason: &str) -> Problem {

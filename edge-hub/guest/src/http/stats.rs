@@ -24,7 +24,7 @@ pub fn stats(
         Scope::Room(room) => body["room"] = json!(room),
         Scope::Overall => {
             let rooms: Vec<Value> = performer
-                .list_rooms(super::LISTED_ROOMS)?
+                .list_rooms(None, super::rooms::LISTED_ROOMS)?
                 .iter()
                 .filter(|count| caller.reading(settings, &count.room).is_ok())
                 .map(|count| json!({ "room": count.room, "members": count.members }))
@@ -42,8 +42,10 @@ pub fn bring_overall_up(
     room: &RoomName,
     now: Timestamp,
 ) {
-    if let Ok(replies) = replies(performer, &room_commands(&settings.keyspace, room, now)) {
-        let _ = performer.call(&bring_up(&settings.keyspace, room, now, &replies));
+    if let Ok(replies) = replies(performer, &room_commands(&settings.keyspace, room, now))
+        && let Some(call) = bring_up(&settings.keyspace, room, now, &replies)
+    {
+        let _ = performer.call(&call);
     }
 }
 

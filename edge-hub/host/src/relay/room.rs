@@ -13,10 +13,10 @@ use std::{
 
 use clustertalk_core::{
     delivery::{
-        self, Ephemeral, Publication,
+        self, Ephemeral, Notice, NoticeKind, Publication,
         room::{Effect, Input, Memory, ReadTicket, Ticket, Told},
     },
-    ids::{Position, RoomName},
+    ids::{Position, RoomName, UserId},
     protocol::EntryFrame,
     store::{Range, Stretch},
 };
@@ -68,6 +68,8 @@ pub enum Control {
         outcome: Result<Stretch, StoreError>,
         turn: Option<Turn>,
     },
+    /// For everyone in the room.
+    Notice(Arc<str>),
     /// Publications may have been lost.
     Resync,
 }
@@ -142,6 +144,10 @@ impl Room {
         match Publication::parse(payload) {
             Ok(Some(Publication::Entry(entry))) => self.feed(Input::Published(entry), None).await,
             Ok(Some(Publication::Ephemeral(ephemeral))) => self.ephemeral(ephemeral),
+            Ok(Some(Publication::Deleted)) => {
+                self.presence = Presence::default();
+                self.feed(Input::Deleted, None).await;
+            }
             Ok(None) => {}
             Err(error) => {
                 // Whatever it was, the log has the truth.
@@ -173,9 +179,22 @@ impl Room {
                 let input = self.answer(ticket, outcome);
                 self.feed(input, turn).await;
             }
-            Control::Resync => self.feed(Input::Check, None).await,
+            Control::Notice(notice) => {
+                for follower in self.everyone() {
+                    follower.mailbox.put(Arc::clone(&notice));
+                }
+            }
+            Control::Resync => {
+                // A notice may be among what was lost.
+                self.presence.refresh_soon();
+                self.feed(Input::Check, None).await;
+            }
         }
         self.note_need();
+    }
+
+    fn everyone(&self) -> impl Iterator<Item = &Follower> {
+        self.followers.values().chain(self.attaching.values())
     }
 
     fn answer(&self, ticket: ReadTicket, outcome: Result<Stretch, StoreError>) -> Input {
@@ -402,9 +421,26 @@ impl Room {
         if self.presence.refresh_is_due() {
             let everyone = self.followers.values().chain(self.attaching.values());
             let present = everyone.map(|follower| &follower.user).collect();
-            self.presence
+            let unwelcome = self
+                .presence
                 .refresh(&self.relay, &self.name, &present)
                 .await;
+            for user in unwelcome {
+                self.ask_again(user);
+            }
+        }
+    }
+
+    /// Has the hubs of a user's connections look whether he may be here: it seems that he may not.
+    fn ask_again(&self, user: UserId) {
+        let notice = Notice::new(
+            NoticeKind::Changed,
+            Some(self.name.clone()),
+            Some(user.clone()),
+        );
+        let notice: Arc<str> = notice.encode().into();
+        for follower in self.everyone().filter(|follower| follower.user.id == user) {
+            follower.mailbox.put(Arc::clone(&notice));
         }
     }
 

@@ -72,8 +72,8 @@ async fn count(store: &Store, room: &RoomName) -> Result<(), StoreError> {
         store.command(&minutes).await?,
         store.command(&minutes_before).await?,
     ];
-    store
-        .call(&bring_up(store.keyspace(), room, now, &replies))
-        .await?;
+    if let Some(call) = bring_up(store.keyspace(), room, now, &replies) {
+        store.call(&call).await?;
+    }
     Ok(())
 }

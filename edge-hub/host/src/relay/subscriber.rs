@@ -140,7 +140,10 @@ impl Task {
     async fn connect(&self) -> Result<(PubSubSink, PubSubStream), StoreError> {
         let (mut sink, stream) = self.store.subscriber().await?.split();
         let keyspace = self.store.keyspace();
-        let mut channels = vec![contract::heartbeat_channel(keyspace, self.store.edge())];
+        let mut channels = vec![
+            contract::heartbeat_channel(keyspace, self.store.edge()),
+            keyspace.notices(),
+        ];
         channels.extend(self.subscribed.iter().map(|room| keyspace.channel(room)));
         confirmed(sink.subscribe(channels)).await?;
         Ok((sink, stream))
@@ -160,16 +163,17 @@ impl Task {
                 message = stream.next() => {
                     let Some(message) = message else { return Ended::Lost("the connection ended") };
                     let channel = message.get_channel_name();
-                    match self.store.keyspace().room_of_channel(channel) {
-                        Some(room) => {
-                            let Some(relay) = self.relay.upgrade() else { return Ended::Dropped };
-                            relay.published(&room, message.get_payload_bytes().into());
-                        }
-                        None => {
-                            heard = Instant::now();
-                            let since = clustertalk_core::time::millis(self.heard.started.elapsed());
-                            self.heard.last.store(since + 1, Ordering::Relaxed);
-                        }
+                    let keyspace = self.store.keyspace();
+                    if let Some(room) = keyspace.room_of_channel(channel) {
+                        let Some(relay) = self.relay.upgrade() else { return Ended::Dropped };
+                        relay.published(&room, message.get_payload_bytes().into());
+                    } else if channel == keyspace.notices() {
+                        let Some(relay) = self.relay.upgrade() else { return Ended::Dropped };
+                        relay.noticed(&String::from_utf8_lossy(message.get_payload_bytes()));
+                    } else {
+                        heard = Instant::now();
+                        let since = clustertalk_core::time::millis(self.heard.started.elapsed());
+                        self.heard.last.store(since + 1, Ordering::Relaxed);
                     }
                 }
                 command = inbox.recv() => match command {

@@ -1,4 +1,4 @@
-use std::task::Waker;
+use std::{task::Waker, time::Duration};
 
 use bytes::Bytes;
 use clustertalk_core::{ids::UserId, limits::Limits, redis::Keyspace};
@@ -17,6 +17,7 @@ fn relay() -> Arc<Relay> {
 }
 
 fn follower(number: u64) -> Follower {
+    let queue = Arc::new(Queue::new(DEFAULT_QUEUE_BYTES));
     Follower {
         number,
         id: format!("e1-{number}").into(),
@@ -24,7 +25,8 @@ fn follower(number: u64) -> Follower {
             id: UserId::parse("ada").unwrap(),
             name: "ada".to_owned(),
         },
-        queue: Arc::new(Queue::new(DEFAULT_QUEUE_BYTES)),
+        mailbox: Mailbox::new(Arc::clone(&queue)),
+        queue,
         turn: Arc::new(Semaphore::new(1)),
     }
 }

@@ -9,7 +9,7 @@
       (global.set $free (i32.add (local.get $at) (local.get 3)))
       (local.get $at))
     ;; 0 now, 1 id, 3 edge, 5 anonymous, 6 token (present, pointer, length), 9 session,
-    ;; 11 event (0 opened, 1 frame, 2 closed, 3 wake-up), 12 its text.
+    ;; 11 event (0 opened, 1 frame, 2 noticed, 3 closed, 4 wake-up), 12 its text.
     (func (export "handle")
       (param i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)
       ;; result: session, effects.
@@ -34,7 +34,7 @@
   (type $close-cause (enum "peer" "host"))
   (export $close-cause-type "close-cause" (type $close-cause))
   (type $event (variant
-    (case "opened") (case "frame" string) (case "closed" $close-cause-type) (case "wake-up")))
+    (case "opened") (case "frame" string) (case "noticed" string) (case "closed" $close-cause-type) (case "wake-up")))
   (export $event-type "event" (type $event))
   (type $subscription (record (field "room" string) (field "since" (option $position-type))))
   (export $subscription-type "subscription" (type $subscription))

@@ -110,6 +110,43 @@ impl Client {
         (client, joined)
     }
 
+    /// Says hello with a token and joins a room.
+    pub async fn join_with(address: SocketAddr, token: &str, room: &str) -> Self {
+        let mut client = Self::open(address).await;
+        let rooms = json!([{ "room": room }]);
+        client
+            .send(json!({ "type": "hello", "token": token, "rooms": rooms }))
+            .await;
+        client.take("welcome").await;
+        client.take("joined").await;
+        client
+    }
+
+    /// Sends a command about a room; answers with its `room`, `done` or `error`.
+    pub async fn ask(&mut self, mut frame: Value) -> Value {
+        frame["ref"] = json!("asked");
+        self.send(frame).await;
+        self.next_that("an answer", |frame| frame["ref"] == "asked")
+            .await
+    }
+
+    /// Sends a command about a room that must be carried out.
+    pub async fn get_done(&mut self, frame: Value) -> Value {
+        let answer = self.ask(frame).await;
+        assert_ne!(answer["type"], "error", "{answer}");
+        answer
+    }
+
+    /// Joins a room; answers with its `joined` or `error`.
+    pub async fn enter(&mut self, room: &str) -> Value {
+        self.send(json!({ "type": "join", "room": room, "ref": "join" }))
+            .await;
+        self.next_that("an answer to a join", |frame| {
+            frame["ref"] == "join" || frame["type"] == "joined" && frame["room"] == room
+        })
+        .await
+    }
+
     /// Says hello on an open connection; answers with `joined`.
     pub async fn hello(&mut self, user: &str, room: &str, since: Option<&Value>) -> Value {
         let rooms = json!([{ "room": room, "since": since }]);

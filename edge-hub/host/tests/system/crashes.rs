@@ -248,6 +248,7 @@ async fn append_unpublished(connection: &mut MultiplexedConnection, id: &str) ->
         &Keyspace::new("ct").expect("a prefix"),
         &Limits::default(),
         &RoomName::parse("general").expect("a room"),
+        false,
         Mode::Append,
         &Draft::message(&body, &moderation, [7; 16]),
         &[],

@@ -225,6 +225,19 @@ impl Site {
         site
     }
 
+    /// With the built components and these variables of the application.
+    pub fn with(variables: &[(&str, &str)]) -> Self {
+        let site = Self::new();
+        let mut manifest = MANIFEST.replace("FAIL", "open");
+        for (name, value) in variables {
+            let unset = format!("{name} = {{ default = \"\" }}");
+            assert!(manifest.contains(&unset), "no variable `{name}`");
+            manifest = manifest.replace(&unset, &format!("{name} = {{ default = '{value}' }}"));
+        }
+        site.write_manifest(&manifest);
+        site
+    }
+
     pub fn write_manifest(&self, text: &str) {
         fs::write(self.path("spin.toml"), text).expect("a file");
     }
@@ -364,6 +377,10 @@ impl Edge {
         request(self.address, "GET", path, &[], "").await
     }
 
+    pub async fn send(&self, method: &str, path: &str, body: &Value) -> Answer {
+        request(self.address, method, path, &[], &body.to_string()).await
+    }
+
     pub async fn post(&self, room: &str, body: &Value) -> Answer {
         let path = format!("/api/v1/rooms/{room}/messages");
         request(self.address, "POST", &path, &[], &body.to_string()).await
@@ -440,7 +457,7 @@ anonymous = { default = "true" }
 identity = { default = "" }
 identity_secrets = { default = "" }
 publish_keys = { default = "" }
-private_rooms = { default = "" }
+closed_rooms = { default = "" }
 
 [[trigger.http]]
 route = "/ws"
@@ -461,7 +478,7 @@ anonymous = "{{ anonymous }}"
 identity = "{{ identity }}"
 identity_secrets = "{{ identity_secrets }}"
 publish_keys = "{{ publish_keys }}"
-private_rooms = "{{ private_rooms }}"
+closed_rooms = "{{ closed_rooms }}"
 [component.hub.dependencies]
 "clustertalk:moderation/moderator@1.0.0" = { path = "moderation.wasm" }
 "clustertalk:analytics/recorder@1.0.0" = { path = "analytics.wasm" }

@@ -96,9 +96,18 @@ pub struct Event {
 impl Events {
     /// Follows a room from the newest, or after the event with this id.
     pub async fn open(address: SocketAddr, room: &str, last: Option<&str>) -> Self {
-        let path = format!("/api/v1/rooms/{room}/events");
         let headers: Vec<_> = last.iter().map(|last| ("last-event-id", *last)).collect();
-        let response = within(&path, send(address, "GET", &path, &headers, "")).await;
+        Self::follow(address, &format!("{room}/events"), &headers).await
+    }
+
+    /// The same for a user.
+    pub async fn open_as(address: SocketAddr, room: &str, user: &str) -> Self {
+        Self::follow(address, &format!("{room}/events?user={user}"), &[]).await
+    }
+
+    async fn follow(address: SocketAddr, path: &str, headers: &[(&str, &str)]) -> Self {
+        let path = format!("/api/v1/rooms/{path}");
+        let response = within(&path, send(address, "GET", &path, headers, "")).await;
         assert_eq!(response.status(), 200);
         assert_eq!(response.headers()["content-type"], "text/event-stream");
         Self {
@@ -108,6 +117,12 @@ impl Events {
     }
 
     pub async fn next(&mut self) -> Event {
+        let event = self.next_or_end().await;
+        event.expect("an open stream")
+    }
+
+    /// `None` once the stream has ended.
+    pub async fn next_or_end(&mut self) -> Option<Event> {
         loop {
             while let Some(end) = self.buffer.find("\n\n") {
                 let block: String = self.buffer.drain(..end + 2).collect();
@@ -120,11 +135,11 @@ impl Events {
                     (field("id: "), field("event: "), field("data: "))
                 {
                     let data = serde_json::from_str(&data).expect("JSON");
-                    return Event { id, name, data };
+                    return Some(Event { id, name, data });
                 }
             }
-            let frame = within("an event", self.body.frame()).await;
-            let data = frame.expect("an open stream").expect("a stream");
+            let data = within("an event", self.body.frame()).await?;
+            let data = data.expect("a stream");
             let bytes = data.into_data().expect("data");
             self.buffer
                 .push_str(std::str::from_utf8(&bytes).expect("text"));

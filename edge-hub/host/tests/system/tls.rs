@@ -240,7 +240,8 @@ async fn an_edge_does_not_start_with_the_key_of_another_certificate() {
     let key = std::fs::read(authority.path("edge.key")).expect("a key");
     authority.certify();
     std::fs::write(authority.path("edge.key"), key).expect("a file");
-    let mut up = Site::new().up_on(&redis.url());
+    let site = Site::new();
+    let mut up = site.up_on(&redis.url());
     let told = sentence(up.args(authority.flags())).await;
     assert!(told.contains("edge.key: is not the key of "), "{told}");
     std::fs::write(authority.path("edge.pem"), "").expect("a file");

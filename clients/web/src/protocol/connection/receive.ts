@@ -24,7 +24,7 @@ export function received(turn: Turn, frame: ServerFrame): void {
     case "skipped":
       return entry(turn, frame);
     case "left":
-      return left(turn, frame.room);
+      return left(turn, frame.room, frame.reason);
     case "ack":
       return acknowledged(turn, frame);
     case "history":
@@ -33,6 +33,8 @@ export function received(turn: Turn, frame: ServerFrame): void {
     case "typing":
     case "receipt":
       return turn.room(frame.room) === undefined ? undefined : turn.deliver(frame);
+    case "room":
+      return turn.deliver(frame);
     case "error":
       return refused(turn, frame);
     case "draining":
@@ -40,7 +42,8 @@ export function received(turn: Turn, frame: ServerFrame): void {
     case "pong":
       return pong(turn, frame);
     case "renewed":
-      // It answers `token`, which this client does not send.
+    case "done":
+      // They answer what this client does not send.
       return;
   }
 }
@@ -57,6 +60,7 @@ function isStale({ state }: Turn, frame: ServerFrame): boolean {
     case "presence":
     case "typing":
     case "receipt":
+    case "room":
       return state.leaving.has(frame.room);
     default:
       return false;

@@ -65,12 +65,13 @@ export function leave(turn: Turn, name: string): void {
   turn.transmit({ type: "leave", room: name, ref });
 }
 
-export function left(turn: Turn, name: string): void {
+export function left(turn: Turn, name: string, reason: string | undefined): void {
+  if (reason === "deleted") turn.update({ outbox: turn.state.outbox.roomDeleted(name) });
   const [asked] = turn.state.leaving.get(name) ?? [];
   if (asked !== undefined) return leaveAnswered(turn, name, asked);
   if (turn.room(name) === undefined) return;
   forget(turn, name);
-  turn.deliver({ type: "left", room: name });
+  turn.deliver({ type: "left", room: name, ...(reason === undefined ? {} : { reason }) });
 }
 
 export function leaveAnswered(turn: Turn, name: string, ref: string): void {

@@ -6,6 +6,7 @@ import type {
   Lost,
   Position,
   Reason,
+  RoomFrame,
   RoomSummary,
   ServerFrame,
   User,
@@ -94,7 +95,10 @@ export type ViewEvent =
   | { readonly type: "typing"; readonly room: string; readonly user: User }
   /** How far a user has read: another, or this one on any of his connections. */
   | { readonly type: "receipt"; readonly room: string; readonly user: User; readonly seq: number }
-  | { readonly type: "left"; readonly room: string }
+  /** Unasked. Without a reason by a server that gives none. */
+  | { readonly type: "left"; readonly room: string; readonly reason?: string }
+  /** What is set of a room: one that is joined, or a private one that the user was let into. */
+  | RoomFrame
   /** A refusal that belongs to no message; a room named with it is not joined. */
   | { readonly type: "refused"; readonly room?: string; readonly code: string; readonly message: string };
 

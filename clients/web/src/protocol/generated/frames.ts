@@ -82,6 +82,84 @@ export type ClientFrame =
       type: "ping";
     }
   | {
+      archived?: boolean | null;
+      log_age_ms?: number | null;
+      log_entries?: number | null;
+      private?: boolean | null;
+      read_only?: boolean | null;
+      ref?: string | null;
+      room: RoomName;
+      slow_mode_ms?: number | null;
+      /**
+       * At most 256 bytes.
+       */
+      topic?: string | null;
+      type: "create";
+    }
+  | {
+      archived?: boolean | null;
+      log_age_ms?: number | null;
+      log_entries?: number | null;
+      read_only?: boolean | null;
+      ref?: string | null;
+      room: RoomName;
+      slow_mode_ms?: number | null;
+      /**
+       * At most 256 bytes.
+       */
+      topic?: string | null;
+      type: "configure";
+    }
+  | {
+      ref?: string | null;
+      room: RoomName;
+      type: "delete_room";
+    }
+  | {
+      ref?: string | null;
+      type: "direct";
+      user: UserId;
+    }
+  | {
+      ref?: string | null;
+      role: RoomRole;
+      room: RoomName;
+      type: "grant";
+      user: UserId;
+    }
+  | {
+      ref?: string | null;
+      room: RoomName;
+      type: "revoke";
+      user: UserId;
+    }
+  | {
+      ref?: string | null;
+      room?: RoomName | null;
+      type: "kick";
+      user: UserId;
+    }
+  | {
+      for_ms?: number | null;
+      ref?: string | null;
+      room: RoomName;
+      type: "mute";
+      user: UserId;
+    }
+  | {
+      for_ms?: number | null;
+      ref?: string | null;
+      room: RoomName;
+      type: "ban";
+      user: UserId;
+    }
+  | {
+      ref?: string | null;
+      room: RoomName;
+      type: "unban";
+      user: UserId;
+    }
+  | {
       ref?: string | null;
       token: string;
       type: "token";
@@ -113,6 +191,10 @@ export type Reference =
  */
 export type Reaction = string;
 /**
+ * What a user is in one room. Each may all that those before it may.
+ */
+export type RoomRole = ("moderator" | "owner") | "member";
+/**
  * A frame from the server. Each variant stands in PROTOCOL.md under its wire name.
  */
 export type ServerFrame =
@@ -126,9 +208,16 @@ export type ServerFrame =
       type: "page";
     } & Page)
   | {
+      reason?: LeftReason;
       room: RoomName;
       type: "left";
     }
+  | ({
+      type: "room";
+    } & RoomFrame)
+  | ({
+      type: "done";
+    } & Done)
   | {
       action: Action;
       id: MessageId;
@@ -172,7 +261,7 @@ export type ServerFrame =
  */
 export type Timestamp = number;
 /**
- * What somebody may do to the messages of others. Each role may all that those before it may.
+ * What somebody may do to others and what they wrote. Each role may all that those before it may.
  */
 export type Role = "member" | "moderator" | "admin";
 /**
@@ -224,6 +313,17 @@ export type ChangedFrame1 =
  */
 export type Reason = "trimmed" | "diverged" | "damaged";
 /**
+ * Why a user follows a room no longer.
+ */
+export type LeftReason = "banned" | "kicked" | "forbidden" | "deleted";
+/**
+ * Two users, in the order of bytes.
+ *
+ * @minItems 2
+ * @maxItems 2
+ */
+export type Pair = [UserId, UserId];
+/**
  * The stable code of an error frame or an HTTP error body.
  */
 export type ErrorCode =
@@ -242,6 +342,11 @@ export type ErrorCode =
   | "rate_limited"
   | "blocked"
   | "banned"
+  | "muted"
+  | "archived"
+  | "slow_mode"
+  | "room_exists"
+  | "room_full"
   | "stale_target"
   | "target_missing"
   | "too_many_changes"
@@ -286,7 +391,7 @@ export interface Welcome {
   limits: AnnouncedLimits;
   role?: Role;
   /**
-   * At most 50, the default rooms first.
+   * At most 50: the default rooms first, then the user's private ones.
    */
   rooms: readonly RoomSummary[];
   session: string;
@@ -310,6 +415,7 @@ export interface RoomSummary {
    */
   members: number;
   room: RoomName;
+  with?: UserId;
 }
 /**
  * Who speaks: the id that counts and the name that people see.
@@ -407,6 +513,48 @@ export interface Page {
   more: boolean;
   position: Position;
   room: RoomName;
+}
+/**
+ * What is set of a room: before the first `joined` of one of which anything is, the answer to
+ * commands about it, and when it changes.
+ */
+export interface RoomFrame {
+  /**
+   * Whether nobody writes.
+   */
+  archived: boolean;
+  created_at?: Timestamp;
+  created_by?: UserId;
+  direct?: Pair;
+  log_age_ms?: number;
+  log_entries?: number;
+  /**
+   * Whether only who was let in may be here. Never changes.
+   */
+  private: boolean;
+  /**
+   * Whether only moderators and owners write.
+   */
+  read_only: boolean;
+  ref?: string;
+  room: RoomName;
+  /**
+   * The least time between two messages of a user; 0 without slow mode.
+   */
+  slow_mode_ms: number;
+  topic?: string;
+  you?: Standing;
+}
+export interface Standing {
+  muted: boolean;
+  muted_until?: Timestamp;
+  role?: RoomRole;
+}
+/**
+ * The answer to a command that has no other: it is carried out.
+ */
+export interface Done {
+  ref?: string;
 }
 export interface History {
   messages: readonly EntryFrame[];

@@ -114,13 +114,24 @@ impl Presence {
     }
 
     /// Keeps this edge's members alive, puts right whom Redis counts among them in vain or does
-    /// not count, and lets the members of dead edges leave.
-    pub async fn refresh(&mut self, relay: &Relay, room: &RoomName, present: &Present<'_>) {
+    /// not count, and lets the members of dead edges leave. Answers who may not be there any more.
+    pub async fn refresh(
+        &mut self,
+        relay: &Relay,
+        room: &RoomName,
+        present: &Present<'_>,
+    ) -> Vec<UserId> {
         let refreshed = self.try_refresh(relay, room, present).await;
         self.unsure = refreshed.is_err();
-        if let Err(error) = refreshed {
+        refreshed.unwrap_or_else(|error| {
             tracing::debug!(%room, %error, "cannot refresh the presence");
-        }
+            Vec::new()
+        })
+    }
+
+    /// It is time for it, whenever it was done last.
+    pub fn refresh_soon(&mut self) {
+        self.refreshed_at = None;
     }
 
     /// Whether Redis counts nobody here in vain, as far as is known.
@@ -133,9 +144,9 @@ impl Presence {
         relay: &Relay,
         room: &RoomName,
         present: &Present<'_>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Vec<UserId>, StoreError> {
         let store = &relay.store;
-        let held = store.presence(room, contract::Presence::Refresh).await?;
+        let (held, unwelcome) = store.refresh_presence(room).await?;
         if self.audit.begin(held, present) {
             let rows = store.attendance(room).await?;
             let corrections = self.audit.compare(&rows, present);
@@ -153,6 +164,6 @@ impl Presence {
         store
             .call(&contract::count_room(store.keyspace(), room, count))
             .await?;
-        Ok(())
+        Ok(unwelcome)
     }
 }

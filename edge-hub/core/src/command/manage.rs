@@ -1,0 +1,208 @@
+//! `{"type":"create","room":"plans","private":true,"topic":"What next?"}`, `configure`, `delete_room`,
+//! `direct`, `grant`, `revoke`, `kick`, `mute`, `ban` and `unban` (PROTOCOL.md, "Rooms").
+//!
+//! Nothing of a room is known here: its script says whether the user may, and tells the edges.
+
+use super::Pending as Command;
+use crate::auth::Role;
+use crate::delivery::{Notice, NoticeKind};
+use crate::effect::Effect;
+use crate::event::NoAnswer;
+use crate::hub::Hub;
+use crate::ids::{Pair, RoomName, UserId};
+use crate::protocol::{Done, ErrorCode, RoomFrame, ServerFrame};
+use crate::store::{Managed, RoomAction, RoomPatch, RoomView};
+use crate::time::Timestamp;
+use std::time::Duration;
+
+/// When to try again what the edge's user of Redis may not publish: an operator has to mend it.
+const UNPUBLISHABLE_RETRY: Duration = Duration::from_secs(30);
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pending {
+    /// `None` for what is done to a user wherever he is.
+    about: Option<(RoomName, RoomAction)>,
+    reference: Option<String>,
+}
+
+pub fn create(
+    hub: &mut Hub<'_>,
+    now: Timestamp,
+    room: RoomName,
+    private: bool,
+    settings: RoomPatch,
+    reference: Option<String>,
+) {
+    let Some(user) = hub.live().map(|live| live.user.id.clone()) else {
+        return;
+    };
+    let name = if private {
+        RoomName::private(&user, &room)
+    } else {
+        Some(room.clone()).filter(|room| !room.is_private())
+    };
+    let Some(name) = name else {
+        return hub.refuse(super::error(ErrorCode::BadRoom, reference));
+    };
+    if hub.settings.default_rooms.contains(&name) {
+        return hub.refuse(super::error(ErrorCode::RoomExists, reference).in_room(name));
+    }
+    start(hub, now, name, RoomAction::Create(settings), reference);
+}
+
+pub fn direct(hub: &mut Hub<'_>, now: Timestamp, with: UserId, reference: Option<String>) {
+    let Some(user) = hub.live().map(|live| live.user.id.clone()) else {
+        return;
+    };
+    let Some(pair) = Pair::of(user, with) else {
+        let error = super::error(ErrorCode::BadUser, reference);
+        return hub.refuse(error.because("a direct room is of two"));
+    };
+    let room = RoomName::direct(&pair);
+    start(hub, now, room, RoomAction::Direct(pair), reference);
+}
+
+pub fn start(
+    hub: &mut Hub<'_>,
+    now: Timestamp,
+    room: RoomName,
+    action: RoomAction,
+    reference: Option<String>,
+) {
+    if !hub.may_write(&room) {
+        return hub.refuse(super::forbidden(room, reference));
+    }
+    let Some(by) = paced(hub, now, &reference) else {
+        return;
+    };
+    let role = hub.role();
+    hub.emit(Effect::Manage {
+        room: room.clone(),
+        by,
+        role,
+        action: action.clone(),
+    });
+    hub.pending = Some(Command::Manage(Box::new(Pending {
+        about: Some((room, action)),
+        reference,
+    })));
+}
+
+/// Ends the connections of a user wherever he is.
+pub fn kick(hub: &mut Hub<'_>, now: Timestamp, user: UserId, reference: Option<String>) {
+    if hub.role() < Role::Moderator {
+        return hub.refuse(super::error(ErrorCode::Forbidden, reference));
+    }
+    if paced(hub, now, &reference).is_none() {
+        return;
+    }
+    hub.emit(Effect::Notify(Notice::new(
+        NoticeKind::Kick,
+        None,
+        Some(user),
+    )));
+    hub.pending = Some(Command::Manage(Box::new(Pending {
+        about: None,
+        reference,
+    })));
+}
+
+/// The user whose command keeps the rate: it costs as much as a message, and is told to as many.
+fn paced(hub: &mut Hub<'_>, now: Timestamp, reference: &Option<String>) -> Option<UserId> {
+    let limits = &hub.settings.limits;
+    let (rate, burst) = (limits.messages_per_second, limits.burst);
+    let live = hub.live()?;
+    if let Err(wait) = live.bucket.take(now, rate, burst) {
+        let error = super::error(ErrorCode::RateLimited, reference.clone()).retry_after(wait);
+        hub.send(ServerFrame::Error(Box::new(error)));
+        return None;
+    }
+    Some(live.user.id.clone())
+}
+
+pub fn managed(
+    hub: &mut Hub<'_>,
+    now: Timestamp,
+    pending: Pending,
+    managed: Result<Managed, NoAnswer>,
+) {
+    let Pending { about, reference } = pending;
+    let Some((room, action)) = about else { return };
+    let refused = |code| super::error(code, reference.clone()).in_room(room.clone());
+    let error = match managed {
+        Ok(Managed::Done(view)) => return done(hub, room, &action, *view, reference),
+        Ok(Managed::Deleted { .. }) => return settled(hub, reference),
+        Ok(Managed::Forbidden) => refused(ErrorCode::Forbidden),
+        Ok(Managed::Banned(term)) => super::lasting(refused(ErrorCode::Banned), now, term),
+        Ok(Managed::Exists) => refused(ErrorCode::RoomExists),
+        Ok(Managed::Full) => refused(match action {
+            RoomAction::Create(_) | RoomAction::Direct(_) => ErrorCode::TooManyRooms,
+            _ => ErrorCode::RoomFull,
+        }),
+        Ok(Managed::Unpublishable) => {
+            let error = refused(ErrorCode::Unavailable).retry_after(UNPUBLISHABLE_RETRY);
+            return hub.send(ServerFrame::Error(Box::new(error)));
+        }
+        Err(NoAnswer) => {
+            let error = refused(ErrorCode::Unavailable).retry_after(super::RETRY);
+            return hub.send(ServerFrame::Error(Box::new(error)));
+        }
+    };
+    hub.refuse(error);
+}
+
+fn done(
+    hub: &mut Hub<'_>,
+    room: RoomName,
+    action: &RoomAction,
+    view: RoomView,
+    reference: Option<String>,
+) {
+    match action {
+        RoomAction::Look
+        | RoomAction::Create(_)
+        | RoomAction::Configure(_)
+        | RoomAction::Direct(_) => {
+            let settings = view.settings.clone();
+            let frame = RoomFrame::personal(room.clone(), view).answering(reference);
+            settle(hub, ServerFrame::Room(Box::new(frame)));
+            if let RoomAction::Configure(_) = action {
+                let frame = RoomFrame::common(room.clone(), settings);
+                let frame = ServerFrame::Room(Box::new(frame));
+                hub.emit(Effect::Announce { room, frame });
+            }
+        }
+        RoomAction::Grant { .. }
+        | RoomAction::Revoke { .. }
+        | RoomAction::Kick { .. }
+        | RoomAction::Mute { .. }
+        | RoomAction::Ban { .. }
+        | RoomAction::Unban { .. }
+        | RoomAction::Delete => settled(hub, reference),
+    }
+}
+
+pub fn notified(hub: &mut Hub<'_>, notified: Result<(), NoAnswer>) {
+    let Some(Command::Manage(pending)) = hub.pending.take() else {
+        return;
+    };
+    match notified {
+        Ok(()) => settled(hub, pending.reference),
+        Err(NoAnswer) => {
+            let error = super::error(ErrorCode::Unavailable, pending.reference);
+            let error = error.retry_after(super::RETRY);
+            hub.send(ServerFrame::Error(Box::new(error)));
+        }
+    }
+}
+
+fn settled(hub: &mut Hub<'_>, reference: Option<String>) {
+    settle(hub, ServerFrame::Done(Done { reference }));
+}
+
+fn settle(hub: &mut Hub<'_>, answer: ServerFrame) {
+    if let Some(live) = hub.live() {
+        live.refused = 0;
+    }
+    hub.send(answer);
+}

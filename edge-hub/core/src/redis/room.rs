@@ -1,0 +1,144 @@
+//! A room itself: what is set of it, who has a role in it, who is kept out.
+
+use super::{Call, Keyspace, ROOM, ReplyError, Value, flag, term};
+use crate::auth::Role;
+use crate::ids::{Pair, RoomName, UserId};
+use crate::limits::{ROOM_BANS, ROOM_ROLES};
+use crate::store::{Managed, RoomAction, RoomPatch, RoomRole, RoomSettings, RoomView};
+use crate::time::{Timestamp, millis};
+use std::time::Duration;
+
+/// Does something with a room for `by`, whose role by his token is `role`.
+pub fn manage(
+    keyspace: &Keyspace,
+    room: &RoomName,
+    by: &UserId,
+    role: Role,
+    action: &RoomAction,
+) -> Call {
+    let (operation, user, value) = match action {
+        RoomAction::Look => ("look", None, String::new()),
+        RoomAction::Create(_) => ("create", None, String::new()),
+        RoomAction::Configure(_) => ("configure", None, String::new()),
+        RoomAction::Direct(pair) => ("direct", Some(pair.other(by)), pair.to_string()),
+        RoomAction::Grant { user, role } => ("grant", Some(user), role.as_str().to_owned()),
+        RoomAction::Revoke { user } => ("revoke", Some(user), String::new()),
+        RoomAction::Kick { user } => ("kick", Some(user), String::new()),
+        RoomAction::Mute { user, span } => ("mute", Some(user), span_of(*span)),
+        RoomAction::Ban { user, span } => ("ban", Some(user), span_of(*span)),
+        RoomAction::Unban { user } => ("unban", Some(user), String::new()),
+        RoomAction::Delete => ("delete", None, String::new()),
+    };
+    let key = |what: &str| keyspace.room(room, what);
+    let mut arguments = vec![
+        operation.to_owned(),
+        by.to_string(),
+        match role {
+            Role::Member => "member",
+            Role::Moderator => "moderator",
+            Role::Admin => "admin",
+        }
+        .to_owned(),
+        flag(room.is_private()),
+        room.to_string(),
+        key(""),
+        keyspace.channel(room),
+        keyspace.publish.to_owned(),
+        keyspace.notices(),
+        user.map(UserId::to_string).unwrap_or_default(),
+        value,
+        ROOM_ROLES.to_string(),
+        ROOM_BANS.to_string(),
+    ];
+    if let RoomAction::Create(patch) | RoomAction::Configure(patch) = action {
+        arguments.extend(fields(patch));
+    }
+    let keys = ["room", "granted", "ban", "mute", "log", "edges", "seen"].map(key);
+    Call::new(&ROOM, keys.into(), arguments)
+}
+
+fn span_of(span: Option<Duration>) -> String {
+    span.map_or_else(String::new, |span| millis(span).to_string())
+}
+
+/// What is to be set, as the script takes it.
+fn fields(patch: &RoomPatch) -> Vec<String> {
+    let yes = |is_set: bool| {
+        if is_set {
+            "1".to_owned()
+        } else {
+            String::new()
+        }
+    };
+    let number = |number: u64| match number {
+        0 => String::new(),
+        number => number.to_string(),
+    };
+    let span = |span: Duration| number(millis(span));
+    [
+        ("topic", patch.topic.clone()),
+        ("read_only", patch.read_only.map(yes)),
+        ("archived", patch.archived.map(yes)),
+        ("slow_mode_ms", patch.slow_mode.map(span)),
+        ("log_entries", patch.log_entries.map(number)),
+        ("log_age_ms", patch.log_age.map(span)),
+    ]
+    .into_iter()
+    .filter_map(|(field, value)| Some([field.to_owned(), value?]))
+    .flatten()
+    .collect()
+}
+
+pub fn managed(reply: &[Value]) -> Result<Managed, ReplyError> {
+    let [code, rest @ ..] = reply else {
+        return Err(ReplyError::Shape("room"));
+    };
+    Ok(match code.text() {
+        Some("ok") => Managed::Done(Box::new(view(rest))),
+        Some("deleted") => Managed::Deleted {
+            listed: rest
+                .iter()
+                .filter_map(|user| UserId::parse(user.text()?).ok())
+                .collect(),
+        },
+        Some("forbidden") => Managed::Forbidden,
+        Some("banned") => Managed::Banned(term(rest.first())),
+        Some("exists") => Managed::Exists,
+        Some("full") => Managed::Full,
+        Some("unpublishable") => Managed::Unpublishable,
+        _ => return Err(ReplyError::Shape("room")),
+    })
+}
+
+/// The role of a user, until when he is muted, and what is set, as scripts answer it. What somebody
+/// wrote there by hand and nobody can read counts as not set.
+pub(super) fn view(reply: &[Value]) -> RoomView {
+    let text = |index: usize| reply.get(index).and_then(Value::text).unwrap_or_default();
+    let role = Some(text(0)).filter(|role| !role.is_empty());
+    let muted = Some(text(1)).filter(|until| !until.is_empty());
+    let mut settings = RoomSettings::default();
+    for pair in reply.get(2..).unwrap_or_default().chunks_exact(2) {
+        let (Some(field), Some(text)) = (pair[0].text(), pair[1].text()) else {
+            continue;
+        };
+        let number = || pair[1].number();
+        let span = || number().map(Duration::from_millis);
+        match field {
+            "topic" => settings.topic = Some(text.to_owned()),
+            "read_only" => settings.read_only = true,
+            "archived" => settings.archived = true,
+            "slow_mode_ms" => settings.slow_mode = span(),
+            "log_entries" => settings.log_entries = number(),
+            "log_age_ms" => settings.log_age = span(),
+            "created_by" => settings.created_by = UserId::parse(text).ok(),
+            "created_at" => settings.created_at = number().map(Timestamp::from_millis),
+            "direct" => settings.direct = Pair::parse(text),
+            _ => {}
+        }
+    }
+    RoomView {
+        settings,
+        role: role.map(|role| RoomRole::parse(role).unwrap_or(RoomRole::Member)),
+        muted: muted.map(|_| term(reply.get(1))),
+    }
+}
