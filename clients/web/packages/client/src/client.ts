@@ -1,13 +1,13 @@
-import { IDLE, step } from "../protocol/connection";
-import type { Effect, Input, State, UserInput } from "../protocol/connection/state";
-import { decode } from "../protocol/decode";
-import { type RoomSummary, SUBPROTOCOL } from "../protocol/frames";
-import type { Request } from "../protocol/outbox";
-import { now } from "./clock";
-import { publicRooms, websocketUrl } from "./endpoint";
-import { newId } from "./ids";
-import { type TabStorage, openStorage, recall, remember } from "./storage";
-import { BLANK, type RoomView, type Views, read, settled, viewed } from "./view";
+import { IDLE, step } from "../protocol/connection.ts";
+import type { Effect, Input, State, UserInput } from "../protocol/connection/state.ts";
+import { decode } from "../protocol/decode.ts";
+import { type RoomSummary, SUBPROTOCOL } from "../protocol/frames.ts";
+import type { Request } from "../protocol/outbox.ts";
+import { now } from "./clock.ts";
+import { publicRooms, websocketUrl } from "./endpoint.ts";
+import { newId } from "./ids.ts";
+import { type TabStorage, openStorage, recall, remember } from "./storage.ts";
+import { BLANK, type RoomView, type Views, read, settled, viewed } from "./view.ts";
 
 /** All that is shown, as one value. */
 export interface Chat {

@@ -1,4 +1,4 @@
-import type { Command } from "../protocol/outbox";
+import type { Command } from "../protocol/outbox.ts";
 
 const PREFIX = "clustertalk";
 const OUTBOX = `${PREFIX}.outbox.`;

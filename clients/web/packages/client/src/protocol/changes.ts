@@ -1,5 +1,5 @@
-import type { ChangedFrame, User } from "./frames";
-import type { Item } from "./timeline";
+import type { ChangedFrame, User } from "./frames.ts";
+import type { Item } from "./timeline.ts";
 
 /** What became of one message. */
 export interface Changes {

@@ -1,12 +1,12 @@
-import { ORIGIN, RoomCursor } from "./cursor";
-import type { Position } from "./frames";
-import { type Command, Outbox } from "./outbox";
-import { closed, connect, hello, network, nextSessionDeadline, reconnect, rename, sessionTimer } from "./connection/session";
-import { received } from "./connection/receive";
-import { join, leave, nextRoomDeadline, older, roomTimer, typing, wanted } from "./connection/rooms";
-import { ask, nextSendDeadline, pump, retry } from "./connection/sending";
-import type { Effect, Input, Now, Room, State } from "./connection/state";
-import { Turn } from "./connection/turn";
+import { ORIGIN, RoomCursor } from "./cursor.ts";
+import type { Position } from "./frames.ts";
+import { type Command, Outbox } from "./outbox.ts";
+import { closed, connect, hello, network, nextSessionDeadline, reconnect, rename, sessionTimer } from "./connection/session.ts";
+import { received } from "./connection/receive.ts";
+import { join, leave, nextRoomDeadline, older, roomTimer, typing, wanted } from "./connection/rooms.ts";
+import { ask, nextSendDeadline, pump, retry } from "./connection/sending.ts";
+import type { Effect, Input, Now, Room, State } from "./connection/state.ts";
+import { Turn } from "./connection/turn.ts";
 
 export const IDLE: State = {
   phase: { name: "idle" },

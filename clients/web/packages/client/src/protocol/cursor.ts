@@ -1,4 +1,4 @@
-import { type Entry, type Position, before } from "./frames";
+import { type Entry, type Position, before } from "./frames.ts";
 
 /** Entries whose tags a client remembers for a room. */
 export const CLIENT_TAGS = 128;

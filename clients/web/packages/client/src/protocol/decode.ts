@@ -1,4 +1,4 @@
-import type { Entry, ServerFrame } from "./frames";
+import type { Entry, ServerFrame } from "./frames.ts";
 
 /**
  * Reads a frame from the server. `null` is a frame that this build cannot use; it is safe to

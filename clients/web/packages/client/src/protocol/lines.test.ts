@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
-import type { Change, ChangedFrame, Entry, MessageFrame } from "../../protocol/frames";
-import type { Command } from "../../protocol/outbox";
-import { EMPTY, type Timeline, shown } from "../../protocol/timeline";
-import { rowsOf } from "./rows";
+import type { Change, ChangedFrame, Entry, MessageFrame } from "../../protocol/frames.ts";
+import type { Command } from "../../protocol/outbox.ts";
+import { EMPTY, type Timeline, shown } from "../../protocol/timeline.ts";
+import { rowsOf } from "./rows.ts";
 
 const NOON = Date.UTC(2026, 0, 5, 12);
 const MINUTE = 60_000;

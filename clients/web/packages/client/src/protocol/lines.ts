@@ -1,8 +1,8 @@
-import { midnight } from "../../lib/clock";
-import { type Changes, UNCHANGED, changesOf } from "../../protocol/changes";
-import type { Lost, MessageFrame, Named, Reason, Reference } from "../../protocol/frames";
-import type { Command } from "../../protocol/outbox";
-import { type Item, type Timeline, gaps, span } from "../../protocol/timeline";
+import { midnight } from "../../lib/clock.ts";
+import { type Changes, UNCHANGED, changesOf } from "../../protocol/changes.ts";
+import type { Lost, MessageFrame, Named, Reason, Reference } from "../../protocol/frames.ts";
+import type { Command } from "../../protocol/outbox.ts";
+import { type Item, type Timeline, gaps, span } from "../../protocol/timeline.ts";
 
 /** Messages of one author stand together when no more time than this lies between them. */
 const TOGETHER_MS = 5 * 60_000;

@@ -1,6 +1,6 @@
-import type { RoomCursor } from "./cursor";
-import type { ChangedFrame, Entry, ErrorFrame, MessageFrame, Named, Position, Reference } from "./frames";
-import { ERRORS } from "./generated/codes";
+import type { RoomCursor } from "./cursor.ts";
+import type { ChangedFrame, Entry, ErrorFrame, MessageFrame, Named, Position, Reference } from "./frames.ts";
+import { ERRORS } from "./generated/codes.ts";
 
 /** How long a delivered command is kept, should a failover lose it after all. */
 export const KEPT_MS = 120_000;

@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
-import { IDLE, step } from "./connection";
-import type { Effect, Input, State } from "./connection/state";
-import { ORIGIN } from "./cursor";
-import { decode } from "./decode";
-import { changesOf } from "./changes";
+import { IDLE, step } from "./connection.ts";
+import type { Effect, Input, State } from "./connection/state.ts";
+import { ORIGIN } from "./cursor.ts";
+import { decode } from "./decode.ts";
+import { changesOf } from "./changes.ts";
 import type {
   ChangedFrame,
   ClientFrame,
@@ -14,9 +14,9 @@ import type {
   Position,
   Reason,
   ServerFrame,
-} from "./frames";
-import type { Request } from "./outbox";
-import { EMPTY, type Item, type Timeline, gaps, itemOf, shown } from "./timeline";
+} from "./frames.ts";
+import type { Request } from "./outbox.ts";
+import { EMPTY, type Item, type Timeline, gaps, itemOf, shown } from "./timeline.ts";
 
 /**
  * Two clients and one modelled edge whose log loses its tail in failovers, whose publications get

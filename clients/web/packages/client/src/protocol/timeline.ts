@@ -1,4 +1,4 @@
-import type { ViewEvent } from "./connection/state";
+import type { ViewEvent } from "./connection/state.ts";
 import {
   type ChangedFrame,
   type Entry,
@@ -8,7 +8,7 @@ import {
   type Reason,
   type SkippedFrame,
   first,
-} from "./frames";
+} from "./frames.ts";
 
 /** What one room shows: the log as far as it was read, in its order, each entry once. */
 export interface Timeline {

@@ -1,21 +1,21 @@
 import { describe, expect, test } from "vitest";
-import { IDLE, step } from "./connection";
-import type { Effect, Input } from "./connection/state";
-import { RoomCursor, type Link, type Verdict } from "./cursor";
-import { decode } from "./decode";
-import type { Position } from "./frames";
+import { IDLE, step } from "./connection.ts";
+import type { Effect, Input } from "./connection/state.ts";
+import { RoomCursor, type Link, type Verdict } from "./cursor.ts";
+import { decode } from "./decode.ts";
+import type { Position } from "./frames.ts";
 
 /** The formats are in edge-hub/protocol/vectors/README.md. */
-const CURSOR = import.meta.glob<CursorVector>("../../../../edge-hub/protocol/vectors/cursor/*.json", {
+const CURSOR = import.meta.glob<CursorVector>("../../../../../../edge-hub/protocol/vectors/cursor/*.json", {
   eager: true,
   import: "default",
 });
-const CLIENT = import.meta.glob<ClientVector>("../../../../edge-hub/protocol/vectors/client/*.json", {
+const CLIENT = import.meta.glob<ClientVector>("../../../../../../edge-hub/protocol/vectors/client/*.json", {
   eager: true,
   import: "default",
 });
 
-const FRAMES = import.meta.glob<FramesVector>("../../../../edge-hub/protocol/vectors/frames/*.json", {
+const FRAMES = import.meta.glob<FramesVector>("../../../../../../edge-hub/protocol/vectors/frames/*.json", {
   eager: true,
   import: "default",
 });

@@ -1,6 +1,6 @@
-import type { ViewEvent } from "../protocol/connection/state";
-import type { User } from "../protocol/frames";
-import { EMPTY, type Timeline, shown } from "../protocol/timeline";
+import type { ViewEvent } from "../protocol/connection/state.ts";
+import type { User } from "../protocol/frames.ts";
+import { EMPTY, type Timeline, shown } from "../protocol/timeline.ts";
 
 /** How long somebody counts as typing after the last sign of it. */
 export const TYPING_MS = 5_000;

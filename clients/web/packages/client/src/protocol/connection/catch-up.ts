@@ -1,9 +1,9 @@
-import { RoomCursor, link } from "../cursor";
-import { type Entry, type JoinedFrame, type PageFrame, type Position, before } from "../frames";
-import { askFork, learnFork, startFork } from "./fork";
-import { rejoin } from "./rooms";
-import { ANSWER_MS } from "./state";
-import type { Turn } from "./turn";
+import { RoomCursor, link } from "../cursor.ts";
+import { type Entry, type JoinedFrame, type PageFrame, type Position, before } from "../frames.ts";
+import { askFork, learnFork, startFork } from "./fork.ts";
+import { rejoin } from "./rooms.ts";
+import { ANSWER_MS } from "./state.ts";
+import type { Turn } from "./turn.ts";
 
 /** A new truth about a room: its position replaces the cursor's. */
 export function joined(turn: Turn, frame: JoinedFrame): void {

@@ -1,6 +1,6 @@
-import { type Entry, type HistoryFrame, type Position, before } from "../frames";
-import type { ForkSearch } from "./state";
-import type { Turn } from "./turn";
+import { type Entry, type HistoryFrame, type Position, before } from "../frames.ts";
+import type { ForkSearch } from "./state.ts";
+import type { Turn } from "./turn.ts";
 
 /** Entries asked for at once; the server's own limit of a page. */
 const FORK_ENTRIES = 100;

@@ -1,11 +1,11 @@
-import type { ErrorFrame, PongFrame, ServerFrame } from "../frames";
-import { type Command, INTERNAL_TRIES, isTemporary } from "../outbox";
-import { entry, joined, page } from "./catch-up";
-import { forkHistory, forkUnanswered } from "./fork";
-import { forget, leaveAnswered, left, rejoin } from "./rooms";
-import { acknowledged } from "./sending";
-import { draining, ponged, welcomed } from "./session";
-import type { Turn } from "./turn";
+import type { ErrorFrame, PongFrame, ServerFrame } from "../frames.ts";
+import { type Command, INTERNAL_TRIES, isTemporary } from "../outbox.ts";
+import { entry, joined, page } from "./catch-up.ts";
+import { forkHistory, forkUnanswered } from "./fork.ts";
+import { forget, leaveAnswered, left, rejoin } from "./rooms.ts";
+import { acknowledged } from "./sending.ts";
+import { draining, ponged, welcomed } from "./session.ts";
+import type { Turn } from "./turn.ts";
 
 /** The pause before a join is tried again, where the server named none. */
 const PAUSE_MS = 1_000;

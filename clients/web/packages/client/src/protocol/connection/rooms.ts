@@ -1,6 +1,6 @@
-import type { JoinRoom } from "../frames";
-import { ANSWER_MS, type Room, type State } from "./state";
-import type { Turn } from "./turn";
+import type { JoinRoom } from "../frames.ts";
+import { ANSWER_MS, type Room, type State } from "./state.ts";
+import type { Turn } from "./turn.ts";
 
 /** How long a head that `pong` told may stay out of reach. */
 const AHEAD_MS = 2_000;

@@ -1,9 +1,9 @@
-import { ORIGIN } from "../cursor";
-import type { AckFrame } from "../frames";
-import { type Command, type Request, requestOf } from "../outbox";
-import { rejoin } from "./rooms";
-import type { State } from "./state";
-import type { Turn } from "./turn";
+import { ORIGIN } from "../cursor.ts";
+import type { AckFrame } from "../frames.ts";
+import { type Command, type Request, requestOf } from "../outbox.ts";
+import { rejoin } from "./rooms.ts";
+import type { State } from "./state.ts";
+import type { Turn } from "./turn.ts";
 
 /** What the user asks of a room, under an id of its own. */
 export function ask(turn: Turn, request: Request & { readonly room: string; readonly id: string }): void {

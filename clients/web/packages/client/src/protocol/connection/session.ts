@@ -1,8 +1,8 @@
-import type { WelcomeFrame } from "../frames";
-import { CLOSES, type Retry } from "../generated/codes";
-import { joinWanted, startJoin } from "./rooms";
-import { ANSWER_MS, type Room, type State } from "./state";
-import type { Turn } from "./turn";
+import type { WelcomeFrame } from "../frames.ts";
+import { CLOSES, type Retry } from "../generated/codes.ts";
+import { joinWanted, startJoin } from "./rooms.ts";
+import { ANSWER_MS, type Room, type State } from "./state.ts";
+import type { Turn } from "./turn.ts";
 
 /** The longest first pause before a new connection; it doubles with each that does not last. */
 const FIRST_PAUSE_MS = 500;

@@ -1,4 +1,4 @@
-import type { RoomCursor } from "../cursor";
+import type { RoomCursor } from "../cursor.ts";
 import type {
   ClientFrame,
   Entry,
@@ -9,8 +9,8 @@ import type {
   RoomSummary,
   ServerFrame,
   User,
-} from "../frames";
-import type { Command, Outbox, Request } from "../outbox";
+} from "../frames.ts";
+import type { Command, Outbox, Request } from "../outbox.ts";
 
 /** How long the server may take to accept, to welcome, to answer a join or a ping. */
 export const ANSWER_MS = 10_000;

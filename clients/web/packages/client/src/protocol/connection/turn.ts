@@ -1,5 +1,5 @@
-import type { ClientFrame } from "../frames";
-import type { Effect, Now, Room, State, ViewEvent } from "./state";
+import type { ClientFrame } from "../frames.ts";
+import type { Effect, Now, Room, State, ViewEvent } from "./state.ts";
 
 /** One step in the making: the state so far and the effects so far. */
 export class Turn {
