@@ -1,8 +1,19 @@
 import { ORIGIN, RoomCursor } from "./cursor.ts";
 import type { Position } from "./frames.ts";
 import { type Command, Outbox } from "./outbox.ts";
-import { closed, connect, hello, network, nextSessionDeadline, reconnect, rename, sessionTimer } from "./connection/session.ts";
+import {
+  closed,
+  connect,
+  hello,
+  network,
+  nextSessionDeadline,
+  reconnect,
+  rename,
+  sessionTimer,
+  token,
+} from "./connection/session.ts";
 import { received } from "./connection/receive.ts";
+import { nextRenewalDeadline, renewalTimer } from "./connection/renewal.ts";
 import { join, leave, nextRoomDeadline, older, roomTimer, typing, wanted } from "./connection/rooms.ts";
 import { ask, nextSendDeadline, pump, retry } from "./connection/sending.ts";
 import type { Effect, Input, Now, Room, State } from "./connection/state.ts";
@@ -13,8 +24,11 @@ export const IDLE: State = {
   connection: 0,
   attempt: 0,
   online: true,
-  user: "",
+  user: null,
   token: null,
+  tokens: false,
+  renewAt: null,
+  renewing: null,
   self: null,
   limits: null,
   listed: [],
@@ -55,9 +69,12 @@ function handle(turn: Turn, input: Input): void {
       return isCurrent(turn, input) ? closed(turn, input.code) : undefined;
     case "timer":
       sessionTimer(turn);
+      renewalTimer(turn);
       return roomTimer(turn);
     case "network":
       return network(turn, input.online);
+    case "token":
+      return token(turn, input.token);
     case "send":
     case "edit":
     case "delete":
@@ -95,7 +112,8 @@ function started(turn: Turn, input: Extract<Input, { type: "started" }>): void {
   for (const name of names) {
     rooms.set(name, { ...wanted(), cursor: resumption(name, commands) });
   }
-  turn.update({ user: input.user, token: input.token, rooms, outbox: new Outbox(commands) });
+  const { user, token, tokens = false } = input;
+  turn.update({ user, token, tokens, rooms, outbox: new Outbox(commands) });
   connect(turn);
 }
 
@@ -124,6 +142,11 @@ function isCurrent(turn: Turn, input: { readonly connection: number }): boolean 
 }
 
 function nextDeadline(state: State): number | null {
-  const all = [...nextSessionDeadline(state), ...nextRoomDeadline(state), ...nextSendDeadline(state)];
+  const all = [
+    ...nextSessionDeadline(state),
+    ...nextRenewalDeadline(state),
+    ...nextRoomDeadline(state),
+    ...nextSendDeadline(state),
+  ];
   return all.length === 0 ? null : Math.min(...all);
 }

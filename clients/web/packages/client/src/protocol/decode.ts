@@ -37,7 +37,11 @@ function entry(value: unknown): Entry | null {
 
 /** What the rest of the client relies on, by type. */
 const CHECKS: Record<string, (fields: Fields) => boolean> = {
-  welcome: (f) => isUser(f.user) && isLimits(f.limits) && isArrayOf(f.rooms, isSummary),
+  welcome: (f) =>
+    isUser(f.user) &&
+    isLimits(f.limits) &&
+    isArrayOf(f.rooms, isSummary) &&
+    (f.expires_at === undefined || typeof f.expires_at === "number"),
   joined: (f) =>
     isCatchUp(f) &&
     typeof f.recovered === "boolean" &&

@@ -48,7 +48,7 @@ export interface JoinRoom {
 export type ClientFrame =
   | {
       readonly type: "hello";
-      readonly user: string;
+      readonly user: string | null;
       readonly token: string | null;
       readonly rooms: readonly JoinRoom[];
       readonly ref: string;
@@ -81,6 +81,7 @@ export type ClientFrame =
     }
   | { readonly type: "read"; readonly room: string; readonly seq: number }
   | { readonly type: "typing"; readonly room: string }
+  | { readonly type: "token"; readonly token: string; readonly ref: string }
   | {
       readonly type: "history";
       readonly room: string;
@@ -162,6 +163,8 @@ export interface WelcomeFrame {
   readonly edge: string;
   readonly limits: Limits;
   readonly rooms: readonly RoomSummary[];
+  /** Until when the connection is this user's, where a token says so. */
+  readonly expires_at?: number;
 }
 
 export interface RoomSummary {

@@ -88,12 +88,13 @@ describe(`client (${String(Object.keys(CLIENT).length)} vectors)`, () => {
 });
 
 const INPUT_KEYS: Record<Input["type"], readonly string[]> = {
-  started: ["type", "user", "token", "rooms", "outbox"],
+  started: ["type", "user", "token", "tokens", "rooms", "outbox"],
   opened: ["type", "connection"],
   frame: ["type", "connection", "frame"],
   closed: ["type", "connection", "code"],
   timer: ["type"],
   network: ["type", "online"],
+  token: ["type", "token"],
   send: ["type", "room", "id", "text", "reply_to", "mentions"],
   edit: ["type", "room", "id", "target", "text"],
   delete: ["type", "room", "id", "target"],

@@ -2,6 +2,7 @@ import type { ErrorFrame, PongFrame, ServerFrame } from "../frames.ts";
 import { type Command, INTERNAL_TRIES, isTemporary } from "../outbox.ts";
 import { entry, joined, page } from "./catch-up.ts";
 import { forkHistory, forkUnanswered } from "./fork.ts";
+import { expires, renewalRefused } from "./renewal.ts";
 import { forget, leaveAnswered, left, rejoin } from "./rooms.ts";
 import { acknowledged } from "./sending.ts";
 import { draining, ponged, welcomed } from "./session.ts";
@@ -40,8 +41,7 @@ export function received(turn: Turn, frame: ServerFrame): void {
     case "pong":
       return pong(turn, frame);
     case "renewed":
-      // It answers `token`, which this client does not send.
-      return;
+      return expires(turn, frame.expires_at);
   }
 }
 
@@ -89,8 +89,13 @@ function pong(turn: Turn, frame: PongFrame): void {
 }
 
 function refused(turn: Turn, error: ErrorFrame): void {
+  const { phase, tokens, renewing } = turn.state;
+  // The close that follows says the same, and another token is asked for.
+  if (error.code === "token_expired" && tokens) return;
+  if (phase.name === "greeting" && error.room === undefined) return helloRefused(turn, error);
   const { ref } = error;
   if (ref === undefined) return unattributed(turn, error);
+  if (ref === renewing) return renewalRefused(turn, error);
   const command = turn.state.outbox.find(ref);
   if (command !== undefined) return commandRefused(turn, error, command);
   for (const [name, refs] of turn.state.leaving) {
@@ -104,6 +109,12 @@ function refused(turn: Turn, error: ErrorFrame): void {
     if (fork?.ref === ref) return forkUnanswered(turn, name);
   }
   unattributed(turn, error);
+}
+
+/** It opens no room; they are joined by the next hello that is taken. */
+function helloRefused(turn: Turn, error: ErrorFrame): void {
+  if (isTemporary(error)) turn.update({ refusal: error.message });
+  else unattributed(turn, error);
 }
 
 function unattributed(turn: Turn, { code, message, room }: ErrorFrame): void {

@@ -1,5 +1,6 @@
 import type { WelcomeFrame } from "../frames.ts";
 import { CLOSES, type Retry } from "../generated/codes.ts";
+import { expires, needsToken, renew } from "./renewal.ts";
 import { joinWanted, startJoin } from "./rooms.ts";
 import { ANSWER_MS, type Room, type State } from "./state.ts";
 import type { Turn } from "./turn.ts";
@@ -13,8 +14,26 @@ const LASTING_MS = 10_000;
 /** What a browser reports of a connection that ended without a close frame. */
 const ABNORMAL = 1006;
 const NORMAL = 1000;
+/** What the server closes with for the sake of the token (codes.json). */
+const UNAUTHORIZED = 4002;
+const TOKEN_EXPIRED = 4005;
 
 export function connect(turn: Turn): void {
+  if (!needsToken(turn.state, turn.at)) return open(turn);
+  turn.update({ phase: { name: "authorizing", until: turn.at + ANSWER_MS } });
+  turn.emit({ type: "want_token" });
+}
+
+export function token(turn: Turn, token: string | null): void {
+  const { phase } = turn.state;
+  if (token !== null) turn.update({ token, renewAt: null });
+  if (phase.name === "live") return renew(turn, token);
+  if (phase.name !== "authorizing") return;
+  if (token === null) again(turn, TOKEN_EXPIRED, "backoff");
+  else open(turn);
+}
+
+function open(turn: Turn): void {
   const connection = turn.state.connection + 1;
   turn.update({
     connection,
@@ -32,7 +51,7 @@ export function hello(turn: Turn): void {
   turn.transmit({ type: "hello", user, token, rooms, ref });
 }
 
-export function welcomed(turn: Turn, { user, limits, rooms }: WelcomeFrame): void {
+export function welcomed(turn: Turn, { user, limits, rooms, expires_at }: WelcomeFrame): void {
   if (turn.state.phase.name !== "greeting") return;
   turn.update({
     self: user,
@@ -41,6 +60,7 @@ export function welcomed(turn: Turn, { user, limits, rooms }: WelcomeFrame): voi
     outbox: turn.state.outbox.owned(user.id),
     phase: { name: "live", since: turn.at, pingAt: turn.at + limits.ping_ms, pongBy: null, leaveAt: null },
   });
+  expires(turn, expires_at);
   joinWanted(turn);
 }
 
@@ -58,16 +78,22 @@ export function ponged(turn: Turn): void {
 }
 
 export function closed(turn: Turn, code: number): void {
-  const { phase, refusal } = turn.state;
+  const { phase, refusal, tokens } = turn.state;
   const lasted = phase.name === "live" && turn.at - phase.since >= LASTING_MS;
-  const attempt = lasted ? 0 : turn.state.attempt;
-  const retry = retryAfter(code);
+  if (lasted) turn.update({ attempt: 0 });
   forgetConnection(turn);
+  if (tokens && (code === TOKEN_EXPIRED || code === UNAUTHORIZED)) turn.update({ token: null });
+  const retry = tokens && code === TOKEN_EXPIRED ? "now" : retryAfter(code);
   if (retry === "never") {
     const message = refusal ?? CLOSES.get(code)?.sentence ?? "the server closed the connection for good";
-    turn.update({ phase: { name: "stopped", code, message } });
-    return;
+    return turn.update({ phase: { name: "stopped", code, message } });
   }
+  again(turn, code, retry);
+}
+
+/** Tries again, now or after a pause. */
+function again(turn: Turn, code: number, retry: Exclude<Retry, "never">): void {
+  const { attempt } = turn.state;
   const pause = retry === "now" && attempt === 0 ? 0 : pauseAfter(attempt, turn.random);
   turn.update({ attempt: attempt + 1, phase: { name: "waiting", retryAt: turn.at + pause, code } });
   if (pause === 0) connect(turn);
@@ -92,7 +118,7 @@ function forgetConnection(turn: Turn): void {
     const phase = { name: "wanted", retryAt: 0 } as const;
     rooms.set(name, { ...room, phase, fork, ahead: null, older: null });
   }
-  turn.update({ rooms, leaving: new Map() });
+  turn.update({ rooms, leaving: new Map(), renewing: null });
 }
 
 export function network(turn: Turn, online: boolean): void {
@@ -143,6 +169,8 @@ export function sessionTimer(turn: Turn): void {
       return;
     case "waiting":
       return phase.retryAt <= turn.at ? connect(turn) : undefined;
+    case "authorizing":
+      return phase.until <= turn.at ? again(turn, TOKEN_EXPIRED, "backoff") : undefined;
     case "connecting":
     case "greeting":
       if (phase.until > turn.at) return;
@@ -169,6 +197,7 @@ export function nextSessionDeadline({ phase }: State): number[] {
       return [];
     case "waiting":
       return [phase.retryAt];
+    case "authorizing":
     case "connecting":
     case "greeting":
       return [phase.until];

@@ -26,8 +26,11 @@ export type Input =
   | {
       /** The first input: what the last run left behind. */
       readonly type: "started";
-      readonly user: string;
+      /** The name asked for; `null` where tokens say who speaks. */
+      readonly user: string | null;
       readonly token: string | null;
+      /** Whether `want_token` is answered. */
+      readonly tokens?: boolean;
       readonly rooms: readonly string[];
       readonly outbox: readonly Command[];
     }
@@ -36,6 +39,8 @@ export type Input =
   | { readonly type: "closed"; readonly connection: number; readonly code: number }
   | { readonly type: "timer" }
   | { readonly type: "network"; readonly online: boolean }
+  /** The answer to `want_token`, or a newer one unasked; `null`: it is not to be had at the moment. */
+  | { readonly type: "token"; readonly token: string | null }
   | UserInput;
 
 /** What the user asks for. Ids are chosen by the caller, 26 characters in the manner of ULIDs. */
@@ -58,6 +63,8 @@ export type Effect =
   | { readonly type: "transmit"; readonly frame: ClientFrame }
   /** Close it, and do not wait for the peer: its inputs do not matter any more. */
   | { readonly type: "close"; readonly connection: number; readonly code: number }
+  /** Feed `token`, soon. */
+  | { readonly type: "want_token" }
   | { readonly type: "deliver"; readonly event: ViewEvent }
   /** Feed `timer` then, instead of any moment asked for before; `null`: not at all. */
   | { readonly type: "wake_at"; readonly at_ms: number | null };
@@ -100,6 +107,8 @@ export type ViewEvent =
 
 export type Phase =
   | { readonly name: "idle" }
+  /** The next connection needs a token. */
+  | { readonly name: "authorizing"; readonly until: number }
   | { readonly name: "connecting"; readonly until: number }
   /** `hello` was sent. */
   | { readonly name: "greeting"; readonly until: number }
@@ -159,8 +168,14 @@ export interface State {
   readonly attempt: number;
   readonly online: boolean;
   /** The name asked for; `self` is what the server made of it. */
-  readonly user: string;
+  readonly user: string | null;
   readonly token: string | null;
+  /** Whether there are others when that one expires. */
+  readonly tokens: boolean;
+  /** When to ask for another; `null`: not as far as is known, or it was asked for. */
+  readonly renewAt: number | null;
+  /** The `ref` of the `token` without an answer. */
+  readonly renewing: string | null;
   readonly self: User | null;
   readonly limits: Limits | null;
   /** The rooms that the server listed. */
