@@ -4,7 +4,7 @@ import { readFile, writeFile, mkdir } from "node:fs/promises";
 import { existsSync } from "node:fs";
 import { compile } from "json-schema-to-typescript";
 
-const protocol = new URL("../../../edge-hub/protocol/", import.meta.url);
+const protocol = new URL("../../../../../edge-hub/protocol/", import.meta.url);
 const generated = new URL("../src/protocol/generated/", import.meta.url);
 const check = process.argv.includes("--check");
 

@@ -1,127 +1,268 @@
-import { IDLE, step } from "../protocol/connection.ts";
-import type { Effect, Input, State, UserInput } from "../protocol/connection/state.ts";
-import { decode } from "../protocol/decode.ts";
-import { type RoomSummary, SUBPROTOCOL } from "../protocol/frames.ts";
-import type { Request } from "../protocol/outbox.ts";
 import { now } from "./clock.ts";
-import { publicRooms, websocketUrl } from "./endpoint.ts";
 import { newId } from "./ids.ts";
-import { type TabStorage, openStorage, recall, remember } from "./storage.ts";
-import { BLANK, type RoomView, type Views, read, settled, viewed } from "./view.ts";
+import { Listeners } from "./listeners.ts";
+import { IDLE, step } from "./protocol/connection.ts";
+import type { Effect, Input, State, ViewEvent } from "./protocol/connection/state.ts";
+import { decode } from "./protocol/decode.ts";
+import { type Limits, type RoomSummary, SUBPROTOCOL, type User } from "./protocol/frames.ts";
+import type { Command, Request } from "./protocol/outbox.ts";
+import { ChatRoom, type Outcome, type RoomPart } from "./room.ts";
+import { type Socket, type SocketConstructor, socketAddress } from "./socket.ts";
+import { type OutboxStorage, browserStorage, memoryStorage } from "./storage.ts";
+import { type TokenProvider, subjectOf } from "./token.ts";
 
-/** All that is shown, as one value. */
-export interface Chat {
-  /** `null`: the user has no name yet. */
-  readonly user: string | null;
-  readonly state: State;
-  readonly views: Views;
-  /** The room that is open. */
-  readonly active: string;
-  /** The public rooms, newer than what `welcome` told. */
-  readonly listed: readonly RoomSummary[];
-  readonly notices: readonly Notice[];
+export type ChatOptions = Surroundings & (Named | Proved);
+
+interface Surroundings {
+  /**
+   * The edge: where its pages are (`https://chat.example.org`), or its socket (`wss://…`). A function
+   * that finds it is asked before each connection.
+   */
+  readonly url: string | URL | (() => string | URL | Promise<string | URL>);
+  /** Where what is on its way is kept: by default the local storage of a browser, else memory. */
+  readonly storage?: OutboxStorage;
+  /** By default the global one. Node has it from version 22 on; before that, the one of the package `ws`. */
+  readonly WebSocket?: SocketConstructor;
 }
 
-export interface Notice {
-  readonly id: number;
-  readonly text: string;
+interface Named {
+  /** The name and id of the user, where the edge lets him choose it: for development. */
+  readonly user: string;
+  readonly token?: undefined;
 }
 
-const FIRST_ROOM = "general";
-const NOTICE_MS = 8_000;
-/** How old the list of rooms may grow while it is looked at. */
-const LISTED_MS = 15_000;
+interface Proved {
+  /** Says who the user is. */
+  readonly token: TokenProvider;
+  readonly user?: undefined;
+}
+
+/** How it stands with the connection. */
+export type Status =
+  /** `again`: not for the first time. */
+  | { readonly name: "connecting"; readonly again: boolean }
+  | { readonly name: "online" }
+  /** It tries again by itself at `retryAt`, in milliseconds since 1970. `code` closed the last one. */
+  | { readonly name: "waiting"; readonly retryAt: number; readonly code: number; readonly networkDown: boolean }
+  /** It does not try again, unless by `reconnect`. */
+  | { readonly name: "stopped"; readonly code: number; readonly message: string };
+
+/** Something went wrong that belongs to no message. */
+export interface Problem {
+  /** Of the protocol; or `no_token`, `no_socket` and `no_storage` for what failed on this side. */
+  readonly code: string;
+  readonly message: string;
+  /** The room that is not open to the user. */
+  readonly room?: string;
+}
+
+/** The pauses between attempts to get a first token. */
+const FIRST_PAUSE_MS = 500;
+const LONGEST_PAUSE_MS = 20_000;
+const NORMAL = 1000;
+/** What a socket reports that never opened. */
+const ABNORMAL = 1006;
 
 /**
- * The browser around the protocol: one socket, one timer, storage. It decides nothing; what happens
- * goes into `step`, and what comes out is done.
+ * One user's connection to an edge. It keeps it up, resumes each room where that stood, and sends
+ * what was said until it is in the log. Which of that to do when it leaves to `step`: what happens
+ * goes in there, and what comes out is done.
  */
 export class ChatClient {
-  private chat: Chat;
-  private readonly listeners = new Set<() => void>();
-  private storage: TabStorage | null = null;
-  private socket: WebSocket | null = null;
-  private wakeTimer: ReturnType<typeof setTimeout> | undefined;
-  private typingTimer: ReturnType<typeof setTimeout> | undefined;
-  private nextNotice = 1;
+  private state: State = IDLE;
+  /** What happened before there was an outbox to start from. */
+  private early: Input[] | null = [];
+  private readonly effects: Effect[] = [];
+  private told: State = IDLE;
+  private saving = false;
+  private ended = false;
+  private owner = "";
+  private speaker: User;
+  private current: Status = { name: "connecting", again: false };
+  private socket: Socket | null = null;
+  private timer: ReturnType<typeof setTimeout> | undefined;
+  private readonly url: Surroundings["url"];
+  private readonly provider: TokenProvider | null;
+  private readonly storage: OutboxStorage;
+  private readonly socketOf: SocketConstructor;
+  private readonly ready: Promise<void>;
+  private readonly handles = new Map<string, ChatRoom>();
+  private readonly outcomes = new Map<string, (outcome: Outcome) => void>();
+  private readonly changes = new Listeners<undefined>();
+  private readonly statuses = new Listeners<Status>();
+  private readonly problems = new Listeners<Problem>();
 
-  constructor() {
-    const active = recall("active") ?? FIRST_ROOM;
-    this.chat = { user: null, state: IDLE, views: new Map(), active, listed: [], notices: [] };
-    window.addEventListener("online", () => this.feed({ type: "network", online: true }));
-    window.addEventListener("offline", () => this.feed({ type: "network", online: false }));
-    document.addEventListener("visibilitychange", () => this.look());
-    setInterval(() => void this.list(), LISTED_MS);
-    const user = recall("user");
-    if (user !== null) void this.start(user);
-  }
-
-  readonly subscribe = (listener: () => void): (() => void) => {
-    this.listeners.add(listener);
-    return () => this.listeners.delete(listener);
-  };
-
-  readonly snapshot = (): Chat => this.chat;
-
-  /** Says who the user is, at first and ever after. */
-  readonly name = (user: string): void => {
-    remember("user", user);
-    if (this.chat.user === null) void this.start(user);
-    else {
-      this.show({ user });
-      this.feed({ type: "rename", user });
+  /** Connects at once. Throws a `TypeError` for an address that is none, or without a WebSocket. */
+  constructor({ url, user, token, storage, WebSocket: given }: ChatOptions) {
+    const socketOf = given ?? ("WebSocket" in globalThis ? WebSocket : null);
+    if (socketOf === null) throw new TypeError("there is no WebSocket here: pass one, such as that of the package `ws`");
+    if (typeof url !== "function") socketAddress(url);
+    this.url = url;
+    this.provider = token ?? null;
+    this.speaker = { id: user ?? "", name: user ?? "" };
+    this.storage = storage ?? ("window" in globalThis ? browserStorage() : memoryStorage());
+    this.socketOf = socketOf;
+    this.ready = this.start(user ?? null);
+    if ("addEventListener" in globalThis) {
+      addEventListener("online", this.online);
+      addEventListener("offline", this.offline);
     }
-  };
-
-  /** Says something in a room, or changes what was said. */
-  readonly request = (room: string, request: Request): void => {
-    this.feed({ ...request, room, id: newId(now()) });
-  };
-
-  readonly open = (room: string): void => {
-    this.show({ active: room });
-    remember("active", room);
-    this.ask({ type: "join", room });
-    this.look();
-  };
-
-  readonly leave = (room: string): void => {
-    this.ask({ type: "leave", room });
-    const views = new Map(this.chat.views);
-    views.delete(room);
-    this.show({ views });
-    const [next] = this.chat.state.rooms.keys();
-    if (this.chat.active === room && next !== undefined) this.open(next);
-  };
-
-  readonly ask = (input: Exclude<UserInput, { type: Request["type"] | "rename" }>): void => {
-    this.feed(input);
-    if (input.type === "join" || input.type === "leave") this.rememberRooms();
-  };
-
-  readonly dismiss = (id: number): void => {
-    this.show({ notices: this.chat.notices.filter((notice) => notice.id !== id) });
-  };
-
-  private async start(user: string): Promise<void> {
-    this.show({ user });
-    this.storage = await openStorage(user);
-    if (!navigator.onLine) this.feed({ type: "network", online: false });
-    const rooms = [...new Set([...storedRooms(), this.chat.active])];
-    this.feed({ type: "started", user, token: null, rooms, outbox: this.storage.outbox });
   }
 
-  private feed(input: Input): void {
-    const [state, effects] = step(this.chat.state, input, { at_ms: now(), random: Math.random() });
-    this.chat = { ...this.chat, state };
-    for (const effect of effects) this.perform(effect);
-    this.notify();
+  get status(): Status {
+    return this.current;
   }
 
-  private perform(effect: Effect): void {
+  /** Who the user is to the server; `null` before it said so. */
+  get self(): User | null {
+    return this.state.self;
+  }
+
+  /** What the server takes; `null` before it said so. */
+  get limits(): Limits | null {
+    return this.state.limits;
+  }
+
+  /** The public rooms, as they were at the last connection. */
+  get listed(): readonly RoomSummary[] {
+    return this.state.listed;
+  }
+
+  /** The rooms that the user is in. */
+  get rooms(): readonly ChatRoom[] {
+    return [...this.state.rooms.keys()].map((name) => this.handle(name));
+  }
+
+  /** All that was asked of rooms and is on its way, or did not come through, or came a moment ago. */
+  get outbox(): readonly Command[] {
+    return this.state.outbox.commands;
+  }
+
+  /** Goes into a room, if the user is not in it: `general`, without a `#`. */
+  room(name: string): ChatRoom {
+    this.feed({ type: "join", room: name });
+    return this.handle(name);
+  }
+
+  /** Tells of each new status. Returns how to end it, as the others do. */
+  onStatus(listener: (status: Status) => void): () => void {
+    return this.statuses.add(listener);
+  }
+
+  /** Tells what goes wrong and belongs to no message. */
+  onProblem(listener: (problem: Problem) => void): () => void {
+    return this.problems.add(listener);
+  }
+
+  /** Tells that anything has changed, in the client or one of its rooms. */
+  subscribe(listener: () => void): () => void {
+    return this.changes.add(listener);
+  }
+
+  /** Connects at once, where it waits or has stopped. */
+  reconnect(): void {
+    this.feed({ type: "reconnect" });
+  }
+
+  /** Goes on under another name, where names may be chosen. */
+  async rename(user: string): Promise<void> {
+    if (this.provider !== null) throw new TypeError("the token says who speaks");
+    await this.ready;
+    const { commands } = this.state.outbox;
+    await this.save([]);
+    this.owner = this.ownerOf(user);
+    await this.save(commands);
+    this.feed({ type: "rename", user });
+  }
+
+  /** Ends the connection. What is on its way stays in the storage, for the next client of this user. */
+  close(): void {
+    if (this.ended) return;
+    this.ended = true;
+    clearTimeout(this.timer);
+    if ("removeEventListener" in globalThis) {
+      removeEventListener("online", this.online);
+      removeEventListener("offline", this.offline);
+    }
+    this.socket?.close(NORMAL);
+    for (const room of this.handles.values()) room.end();
+    for (const [id, resolve] of this.outcomes) resolve(this.early === null ? { id, state: "kept" } : { id, ...UNBEGUN });
+    this.outcomes.clear();
+    this.publish();
+    void this.release();
+  }
+
+  private async start(user: string | null): Promise<void> {
+    const token = this.provider === null ? null : await this.firstToken();
+    this.owner = this.ownerOf(user ?? subjectOf(token ?? ""));
+    const outbox = await this.load();
+    const early = this.early ?? [];
+    if (this.ended) return;
+    this.early = null;
+    if (isOffline()) early.unshift({ type: "network", online: false });
+    this.feed({ type: "started", user, token, tokens: this.provider !== null, rooms: [], outbox }, ...early);
+  }
+
+  /** Without one nothing can be said, nor is it known whose outbox this is. */
+  private async firstToken(): Promise<string | null> {
+    for (let attempt = 0; ; attempt++) {
+      const token = await this.askToken();
+      if (token !== null || this.ended) return token;
+      const longest = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** attempt);
+      await new Promise((resolve) => (this.timer = setTimeout(resolve, Math.random() * longest)));
+    }
+  }
+
+  private async askToken(): Promise<string | null> {
+    try {
+      return (await this.provider?.()) ?? null;
+    } catch (error) {
+      this.fail("no_token", error);
+      return null;
+    }
+  }
+
+  /** One edge's user is not another's of the same name. */
+  private ownerOf(user: string): string {
+    const { url } = this;
+    const edge = typeof url === "function" ? ("location" in globalThis ? location.origin : "") : socketAddress(url);
+    return `${edge} ${user}`;
+  }
+
+  private feed(...inputs: readonly Input[]): void {
+    if (this.ended) return this.publish();
+    if (this.early !== null) return void this.early.push(...inputs);
+    for (const input of inputs) {
+      const [state, effects] = step(this.state, input, { at_ms: now(), random: Math.random() });
+      this.state = state;
+      this.effects.push(...effects);
+    }
+    this.drain();
+  }
+
+  /** Performs what is to be done, in its order: nothing overtakes what is being stored. */
+  private drain(): void {
+    while (!this.saving) {
+      const effect = this.effects.shift();
+      if (effect === undefined) return this.publish();
+      if (effect.type !== "persist_outbox") {
+        if (!this.ended) this.perform(effect);
+        continue;
+      }
+      const saved = this.save(effect.commands);
+      if (saved === null) continue;
+      this.saving = true;
+      void saved.then(() => {
+        this.saving = false;
+        this.drain();
+      });
+    }
+  }
+
+  private perform(effect: Exclude<Effect, { type: "persist_outbox" }>): void {
     switch (effect.type) {
-      case "persist_outbox":
-        return this.storage?.persist(this.chat.user ?? "", effect.commands);
+      case "want_token":
+        return void this.askToken().then((token) => this.feed({ type: "token", token }));
       case "connect":
         return void this.connect(effect.connection);
       case "transmit":
@@ -138,81 +279,168 @@ export class ChatClient {
   }
 
   private async connect(connection: number): Promise<void> {
-    const url = await websocketUrl();
-    if (this.chat.state.connection !== connection || this.chat.state.phase.name !== "connecting") return;
-    const socket = new WebSocket(url, SUBPROTOCOL);
-    this.socket = socket;
-    socket.onopen = () => this.feed({ type: "opened", connection });
-    socket.onclose = ({ code }) => this.feed({ type: "closed", connection, code });
-    socket.onmessage = ({ data }) => {
-      const frame = typeof data === "string" ? decode(data) : null;
-      if (frame !== null) this.feed({ type: "frame", connection, frame });
-    };
+    try {
+      const url = typeof this.url === "function" ? await this.url() : this.url;
+      if (this.ended || this.state.connection !== connection || this.state.phase.name !== "connecting") return;
+      const socket = new this.socketOf(socketAddress(url), SUBPROTOCOL);
+      this.socket = socket;
+      socket.onopen = () => this.feed({ type: "opened", connection });
+      socket.onclose = ({ code }: { readonly code: number }) => this.feed({ type: "closed", connection, code });
+      // A close follows, and tells as much.
+      socket.onerror = () => undefined;
+      socket.onmessage = ({ data }: { readonly data: unknown }) => {
+        const frame = typeof data === "string" ? decode(data) : null;
+        if (frame !== null) this.feed({ type: "frame", connection, frame });
+      };
+    } catch (error) {
+      this.fail("no_socket", error);
+      this.feed({ type: "closed", connection, code: ABNORMAL });
+    }
   }
 
   private wake(at: number | null): void {
-    clearTimeout(this.wakeTimer);
+    clearTimeout(this.timer);
     if (at === null) return;
-    this.wakeTimer = setTimeout(() => this.feed({ type: "timer" }), Math.max(0, at - now()));
+    this.timer = setTimeout(() => this.feed({ type: "timer" }), Math.max(0, at - now()));
   }
 
-  private deliver(event: Extract<Effect, { type: "deliver" }>["event"]): void {
-    const { state, active } = this.chat;
-    const reader = { self: state.self?.id ?? null, reading: isVisible() ? active : null };
-    this.chat = { ...this.chat, views: viewed(this.chat.views, event, now(), reader) };
-    if (event.type === "typing") this.expireTyping();
-    if (event.type === "refused") this.notice(event.message, event.room);
+  private deliver(event: ViewEvent): void {
+    if (event.type !== "refused") return this.handle(event.room).deliver(event);
+    const { code, message, room } = event;
+    this.problems.tell({ code, message, ...(room !== undefined && { room }) });
   }
 
-  private expireTyping(): void {
-    clearTimeout(this.typingTimer);
-    const until = [...this.chat.views.values()].flatMap(({ typing }) => typing.map((each) => each.until));
-    if (until.length === 0) return;
-    this.typingTimer = setTimeout(() => {
-      this.show({ views: settled(this.chat.views, now()) });
-      this.expireTyping();
-    }, Math.max(0, Math.min(...until) - now()));
+  /** Asks something of a room, under an id of its own. */
+  private request(room: string, request: Request): Promise<Outcome> {
+    const id = newId(now());
+    return new Promise((resolve) => {
+      if (this.ended) return resolve({ id, ...UNBEGUN });
+      this.outcomes.set(id, resolve);
+      this.feed({ ...request, room, id });
+    });
   }
 
-  private notice(message: string, room: string | undefined): void {
-    const id = this.nextNotice++;
-    const text = room === undefined ? message : `#${room}: ${message}`;
-    this.chat = { ...this.chat, notices: [...this.chat.notices.slice(-2), { id, text }] };
-    setTimeout(() => this.dismiss(id), NOTICE_MS);
+  private handle(name: string): ChatRoom {
+    const known = this.handles.get(name);
+    if (known !== undefined) return known;
+    const desk = {
+      feed: (input: Input) => this.feed(input),
+      request: (room: string, request: Request) => this.request(room, request),
+      publish: () => this.publish(),
+    };
+    const room = new ChatRoom(name, desk, this.partOf(name));
+    this.handles.set(name, room);
+    return room;
   }
 
-  private look(): void {
-    if (isVisible()) this.show({ views: read(this.chat.views, this.chat.active) });
+  private partOf(name: string): RoomPart {
+    const { rooms, outbox } = this.state;
+    const commands = outbox.commands.filter(({ room }) => room === name);
+    return { connected: rooms.get(name), commands, self: this.speaker };
   }
 
-  private async list(): Promise<void> {
-    if (!isVisible() || this.chat.state.phase.name !== "live") return;
-    const listed = await publicRooms();
-    if (listed !== null) this.show({ listed });
+  /** Tells everyone what has changed since the last time. */
+  private publish(): void {
+    const { state, told } = this;
+    this.told = state;
+    this.speaker = speakerOf(state, this.speaker);
+    let changed = WATCHED.some((field) => state[field] !== told[field]);
+    for (const room of this.handles.values()) changed = room.update(this.partOf(room.name)) || changed;
+    for (const [id, resolve] of this.outcomes) {
+      const outcome = outcomeOf(id, state.outbox.find(id));
+      if (outcome === null) continue;
+      this.outcomes.delete(id);
+      resolve(outcome);
+    }
+    const status = this.ended ? CLOSED : statusOf(state);
+    if (JSON.stringify(status) !== JSON.stringify(this.current)) {
+      this.current = status;
+      this.statuses.tell(status);
+      changed = true;
+    }
+    if (changed) this.changes.tell(undefined);
   }
 
-  private rememberRooms(): void {
-    remember("rooms", [...this.chat.state.rooms.keys()].join(" "));
+  private async load(): Promise<readonly Command[]> {
+    try {
+      return await this.storage.load(this.owner);
+    } catch (error) {
+      this.fail("no_storage", error);
+      return [];
+    }
   }
 
-  private show(change: Partial<Chat>): void {
-    this.chat = { ...this.chat, ...change };
-    this.notify();
+  /** `null`: it is done. */
+  private save(commands: readonly Command[]): Promise<void> | null {
+    const failed = (error: unknown) => this.fail("no_storage", error);
+    try {
+      return this.storage.save(this.owner, commands)?.catch(failed) ?? null;
+    } catch (error) {
+      failed(error);
+      return null;
+    }
   }
 
-  private notify(): void {
-    for (const listener of this.listeners) listener();
+  private async release(): Promise<void> {
+    await this.ready;
+    // What is being stored comes first.
+    while (this.saving) await new Promise((resolve) => setTimeout(resolve));
+    this.storage.close?.();
+  }
+
+  private fail(code: string, error: unknown): void {
+    this.problems.tell({ code, message: error instanceof Error ? error.message : String(error) });
+  }
+
+  private readonly online = () => this.feed({ type: "network", online: true });
+  private readonly offline = () => this.feed({ type: "network", online: false });
+}
+
+/** What of the state is told, beside the rooms and the status. */
+const WATCHED = ["self", "limits", "listed", "outbox"] as const;
+
+const CLOSED: Status = { name: "stopped", code: NORMAL, message: "the client was closed" };
+const UNBEGUN = { state: "failed", code: "closed", message: "the client was closed before it could begin" } as const;
+
+function statusOf({ phase, connection, online }: State): Status {
+  switch (phase.name) {
+    case "idle":
+    case "authorizing":
+    case "connecting":
+    case "greeting":
+      return { name: "connecting", again: connection > 1 };
+    case "live":
+      return { name: "online" };
+    case "waiting":
+      return { name: "waiting", retryAt: phase.retryAt, code: phase.code, networkDown: !online };
+    case "stopped":
+      return { name: "stopped", code: phase.code, message: phase.message };
   }
 }
 
-export function viewOf({ views, active }: Chat): RoomView {
-  return views.get(active) ?? BLANK;
+/** Who speaks, as far as is known: the same value as before where it is the same. */
+function speakerOf({ self, user }: State, before: User): User {
+  const { id, name } = self ?? { id: user ?? "", name: user ?? "" };
+  return id === before.id && name === before.name ? before : { id, name };
 }
 
-function storedRooms(): readonly string[] {
-  return (recall("rooms") ?? FIRST_ROOM).split(" ").filter((room) => room !== "");
+/** `null` while it is on its way. */
+function outcomeOf(id: string, command: Command | undefined): Outcome | null {
+  switch (command?.state) {
+    case undefined:
+      return { id, state: "settled" };
+    case "delivered":
+    case "uncertain":
+      return { id, state: command.state };
+    case "failed":
+      return { id, state: "failed", code: command.code, message: command.message };
+    case "waiting":
+    case "sent":
+    case "acked":
+      return null;
+  }
 }
 
-function isVisible(): boolean {
-  return document.visibilityState === "visible";
+function isOffline(): boolean {
+  return "navigator" in globalThis && "onLine" in navigator && !navigator.onLine;
 }

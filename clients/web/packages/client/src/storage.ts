@@ -1,105 +1,128 @@
-import type { Command } from "../protocol/outbox.ts";
+import type { Command } from "./protocol/outbox.ts";
 
-const PREFIX = "clustertalk";
-const OUTBOX = `${PREFIX}.outbox.`;
+/**
+ * Keeps what is on its way, so that it survives the program. An owner is a user of an edge, as an
+ * opaque text: what one of them wrote must not be loaded for another.
+ */
+export interface OutboxStorage {
+  /** What earlier clients of the owner left behind. Called once, before anything else. */
+  load(owner: string): readonly Command[] | Promise<readonly Command[]>;
+  /** Keeps these and no others for the owner. Nothing is sent before it is done. */
+  save(owner: string, commands: readonly Command[]): void | Promise<void>;
+  /** The client has ended: another one may take over what it left. */
+  close?(): void;
+}
+
+/** Keeps it as long as the program runs. */
+export function memoryStorage(): OutboxStorage {
+  const kept = new Map<string, readonly Command[]>();
+  return {
+    load: (owner) => kept.get(owner) ?? [],
+    save: (owner, commands) => void kept.set(owner, commands),
+  };
+}
+
+const PREFIX = "clustertalk.outbox.";
+const TAB = "clustertalk.tab";
 /** A page that is being loaded anew may hold its lock for a moment still. */
 const LOCK_MS = 500;
 
-/** What this tab keeps: an outbox of its own, and settings that a new tab begins with. */
-export interface TabStorage {
-  readonly outbox: readonly Command[];
-  persist(user: string, commands: readonly Command[]): void;
-}
-
-interface Stored {
-  readonly user: string;
-  readonly commands: readonly Command[];
-}
-
 /**
- * Opens the outbox of this tab, and takes over what closed tabs of the same user left behind. Each
- * tab holds a lock on its own, so no message is sent by two of them.
+ * Keeps it in the browser's local storage. Each tab has an outbox of its own, under a lock, so that
+ * no message is sent by two of them; what a closed tab left unsent is taken over by the next one of
+ * the same owner.
  */
-export async function openStorage(user: string): Promise<TabStorage> {
-  const tab = await ownTab();
-  const key = OUTBOX + tab;
-  const own = read(key)?.commands ?? [];
-  const found = new Map(own.map((command) => [command.id, command]));
-  for (const command of await orphans(key, user)) found.set(command.id, command);
-  const outbox = [...found.values()].toSorted((one, other) => one.created_at_ms - other.created_at_ms);
+export function browserStorage(): OutboxStorage {
+  let tab: Tab | null = null;
   return {
-    outbox,
-    persist(owner, commands) {
-      if (commands.length === 0) attempt(() => localStorage.removeItem(key));
-      else write(key, { user: owner, commands });
+    async load(owner) {
+      tab = await ownTab();
+      return takeOver(tab.name, owner);
+    },
+    save(owner, commands) {
+      if (tab !== null) write(keyOf(tab.name, owner), commands);
+    },
+    close() {
+      tab?.release();
+      tab = null;
     },
   };
 }
 
-/** A setting of this tab, else that of the tab which changed it last. */
-export function recall(name: string): string | null {
-  const key = `${PREFIX}.${name}`;
-  return attempt(() => sessionStorage.getItem(key) ?? localStorage.getItem(key)) ?? null;
+interface Tab {
+  readonly name: string;
+  readonly release: () => void;
 }
 
-export function remember(name: string, value: string): void {
-  const key = `${PREFIX}.${name}`;
-  attempt(() => {
-    sessionStorage.setItem(key, value);
-    localStorage.setItem(key, value);
-  });
-}
-
-async function ownTab(): Promise<string> {
-  const key = `${PREFIX}.tab`;
-  const stored = attempt(() => sessionStorage.getItem(key)) ?? null;
+async function ownTab(): Promise<Tab> {
+  const stored = attempt(() => sessionStorage.getItem(TAB)) ?? null;
   // A duplicated tab has a copy of the other's storage, but not its lock.
-  if (stored !== null && (await hold(stored))) return stored;
-  const tab = crypto.getRandomValues(new Uint32Array(2)).join("-");
-  await hold(tab);
-  attempt(() => sessionStorage.setItem(key, tab));
-  return tab;
+  const held = stored === null ? null : await hold(stored);
+  if (held !== null) return held;
+  const name = crypto.getRandomValues(new Uint32Array(2)).join("-");
+  attempt(() => sessionStorage.setItem(TAB, name));
+  return (await hold(name)) ?? { name, release: () => undefined };
 }
 
-/** Takes a tab's lock for as long as the page lives. Without locks everyone is believed. */
-function hold(tab: string): Promise<boolean> {
-  if (!("locks" in navigator)) return Promise.resolve(true);
+/** Takes a tab's lock until it is released or the page ends. Without locks everyone is believed. */
+function hold(name: string): Promise<Tab | null> {
+  if (!("locks" in navigator)) return Promise.resolve({ name, release: () => undefined });
   return new Promise((resolve) => {
     const signal = AbortSignal.timeout(LOCK_MS);
-    const held = navigator.locks.request(OUTBOX + tab, { signal }, () => {
-      resolve(true);
-      return new Promise<never>(() => undefined);
-    });
-    held.catch(() => resolve(false));
+    const held = navigator.locks.request(
+      PREFIX + name,
+      { signal },
+      () => new Promise<void>((release) => resolve({ name, release })),
+    );
+    held.catch(() => resolve(null));
   });
 }
 
-async function orphans(own: string, user: string): Promise<readonly Command[]> {
-  if (!("locks" in navigator)) return [];
-  const keys = attempt(() => Object.keys(localStorage)) ?? [];
-  const taken: Command[] = [];
-  for (const key of keys.filter((each) => each.startsWith(OUTBOX) && each !== own)) {
-    await navigator.locks.request(key, { ifAvailable: true }, (lock) => {
-      const stored = lock === null ? null : read(key);
-      if (stored?.user !== user) return;
-      taken.push(...stored.commands);
-      localStorage.removeItem(key);
+/** The owner's commands of this tab and of those that were closed, in the order of their writing. */
+async function takeOver(tab: string, owner: string): Promise<readonly Command[]> {
+  const own = keyOf(tab, owner);
+  let commands = read(own);
+  if (!("locks" in navigator)) return commands;
+  const others = (attempt(() => Object.keys(localStorage)) ?? []).map(tabOf).filter((other) => other !== null);
+  for (const other of new Set(others)) {
+    const key = keyOf(other, owner);
+    if (other === tab) continue;
+    await navigator.locks.request(PREFIX + other, { ifAvailable: true }, (lock) => {
+      const left = lock === null ? [] : read(key);
+      if (left.length === 0) return;
+      const all = new Map([...commands, ...left].map((command) => [command.id, command]));
+      commands = [...all.values()].toSorted((one, another) => one.created_at_ms - another.created_at_ms);
+      // In this order: a page that ends between the two has sent nothing yet.
+      write(own, commands);
+      write(key, []);
     });
   }
-  return taken;
+  return commands;
 }
 
-function read(key: string): Stored | null {
+function keyOf(tab: string, owner: string): string {
+  return `${PREFIX}${tab}.${owner}`;
+}
+
+/** The tab that a key belongs to, of whatever owner. */
+function tabOf(key: string): string | null {
+  return key.startsWith(PREFIX) ? (key.slice(PREFIX.length).split(".")[0] ?? null) : null;
+}
+
+function read(key: string): readonly Command[] {
   return (
     attempt(() => {
-      const text = localStorage.getItem(key);
-      return text === null ? null : (JSON.parse(text) as Stored);
-    }) ?? null
+      const stored: unknown = JSON.parse(localStorage.getItem(key) ?? "[]");
+      return Array.isArray(stored) ? (stored as readonly Command[]) : [];
+    }) ?? []
   );
 }
 
-function write(key: string, value: Stored): void {
-  attempt(() => localStorage.setItem(key, JSON.stringify(value)));
+function write(key: string, commands: readonly Command[]): void {
+  attempt(() => {
+    if (commands.length === 0) localStorage.removeItem(key);
+    else localStorage.setItem(key, JSON.stringify(commands));
+  });
 }
 
 /** Storage may be forbidden or full; the chat goes on without it. */

@@ -1,13 +1,13 @@
 import { expect, test } from "vitest";
-import type { Change, ChangedFrame, Entry, MessageFrame } from "../../protocol/frames.ts";
-import type { Command } from "../../protocol/outbox.ts";
-import { EMPTY, type Timeline, shown } from "../../protocol/timeline.ts";
-import { rowsOf } from "./rows.ts";
+import type { Change, ChangedFrame, Entry, MessageFrame } from "./frames.ts";
+import { linesOf } from "./lines.ts";
+import { messagesOf } from "./messages.ts";
+import type { Command, Request } from "./outbox.ts";
+import { EMPTY, type Timeline, shown } from "./timeline.ts";
 
-const NOON = Date.UTC(2026, 0, 5, 12);
-const MINUTE = 60_000;
+const ADA = { id: "ada", name: "Ada" };
 
-function message(seq: number, user = "bob", at = NOON + seq): MessageFrame {
+function message(seq: number, user = "bob"): MessageFrame {
   return {
     type: "message",
     room: "general",
@@ -16,7 +16,7 @@ function message(seq: number, user = "bob", at = NOON + seq): MessageFrame {
     id: `m${seq}`,
     user: { id: user, name: user },
     text: "",
-    at,
+    at: seq,
     moderation: { action: "allow" },
   };
 }
@@ -37,56 +37,35 @@ function pending(id: string, user: string | null = null): Command {
 }
 
 function told(room: Timeline, commands: readonly Command[] = []): string[] {
-  return rowsOf(room, commands, "ada").map((row) => {
-    switch (row.type) {
+  return linesOf(room, commands, "ada").map((line) => {
+    switch (line.type) {
       case "message": {
-        const { edit, reactions } = row.changes;
+        const { edit, reactions } = line.changes;
         const reacted = reactions.map(({ reaction, users }) => ` ${reaction}${users.map(({ id }) => id).join("+")}`);
-        const quote = row.quote === null ? "" : ` answers ${row.quote.name ?? "?"}: ${row.quote.text ?? "?"}`;
+        const quote = line.quote === null ? "" : ` answers ${line.quote.name ?? "?"}: ${line.quote.text ?? "?"}`;
         const said = edit === null ? "" : ` says ${edit.text}`;
-        const seq = row.message.position.seq;
-        return `${row.opens ? "opens " : ""}${row.lost ? "lost " : ""}${seq}${said}${reacted.join("")}${quote}`;
+        return `${line.lost ? "lost " : ""}${line.message.position.seq}${said}${reacted.join("")}${quote}`;
       }
       case "deleted":
-        return `deleted by ${row.by}`;
+        return `deleted by ${line.by}`;
       case "gap":
-        return `gap before ${row.before}`;
+        return `gap before ${line.before}`;
       case "gone":
-        return `gone ${row.lost.from}-${row.lost.to}`;
+        return `gone ${line.lost.from}-${line.lost.to}`;
       case "pending":
-        return `${row.opens ? "opens " : ""}pending ${row.command.id}`;
-      case "day":
-        return "day";
+        return `pending ${line.command.id}`;
     }
   });
 }
 
-test("messages of one author stand together for five minutes", () => {
-  const late = message(4, "bob", NOON + 6 * MINUTE);
-  expect(told(timeline(message(1), message(2), message(3, "ada"), late))).toEqual([
-    "day",
-    "opens 1",
-    "2",
-    "opens 3",
-    "opens 4",
-  ]);
-});
-
 test("what was not read yet can be asked for, above and between", () => {
-  expect(told(timeline(message(5), message(8)))).toEqual([
-    "gap before 5",
-    "day",
-    "opens 5",
-    "gap before 8",
-    "day",
-    "opens 8",
-  ]);
+  expect(told(timeline(message(5), message(8)))).toEqual(["gap before 5", "5", "gap before 8", "8"]);
 });
 
 test("nothing is asked for above the beginning of the log", () => {
-  expect(told(timeline(message(1)))).toEqual(["day", "opens 1"]);
+  expect(told(timeline(message(1)))).toEqual(["1"]);
   const all = shown(timeline(message(5)), { type: "history", room: "general", entries: [], more: false });
-  expect(told(all)).toEqual(["day", "opens 5"]);
+  expect(told(all)).toEqual(["5"]);
 });
 
 test("lost numbers are told where they were, and are no gap", () => {
@@ -101,16 +80,16 @@ test("lost numbers are told where they were, and are no gap", () => {
     entries: [message(5)],
     ...members,
   });
-  expect(told(room)).toEqual(["day", "opens 1", "gone 2-4", "day", "opens 5"]);
+  expect(told(room)).toEqual(["1", "gone 2-4", "5"]);
 });
 
 test("a message that a failover lost is marked until it comes again", () => {
   const before = timeline(message(1), message(2));
   const forked = shown(before, { type: "forked", room: "general", lost: [message(2).position] });
-  expect(told(forked)).toEqual(["day", "opens 1", "lost 2"]);
+  expect(told(forked)).toEqual(["1", "lost 2"]);
   const again = { ...message(2), position: { seq: 2, tag: "00000000000000aa" } };
   const whole = shown(forked, { type: "entries", room: "general", entries: [again] });
-  expect(told(whole)).toEqual(["day", "opens 1", "2"]);
+  expect(told(whole)).toEqual(["1", "2"]);
 });
 
 test("an edit shows in the place of its message, the newest of them, whatever order they are read in", () => {
@@ -118,7 +97,7 @@ test("an edit shows in the place of its message, the newest of them, whatever or
   const forwards = timeline(message(1), ...edits);
   const older = { type: "history", room: "general", entries: [message(1), ...edits.slice(0, 1)], more: false } as const;
   const backwards = shown(timeline(...edits.slice(1)), older);
-  for (const room of [forwards, backwards]) expect(told(room)).toEqual(["day", "opens 1 says c"]);
+  for (const room of [forwards, backwards]) expect(told(room)).toEqual(["1 says c"]);
 });
 
 test("a deleted message is gone in its place, seen before or not", () => {
@@ -127,10 +106,10 @@ test("a deleted message is gone in its place, seen before or not", () => {
   const tombstone = { type: "skipped", room, position, prev } as const;
   const edit = change(2, message(1), { change: "edit", text: "b" });
   for (const first of [message(1), tombstone]) {
-    expect(told(timeline(first, edit, deletion, message(4)))).toEqual(["deleted by bob", "day", "opens 4"]);
+    expect(told(timeline(first, edit, deletion, message(4)))).toEqual(["deleted by bob", "4"]);
   }
   const between = timeline(message(1), message(2), message(3), change(4, message(2), { change: "delete" }));
-  expect(told(between)).toEqual(["day", "opens 1", "deleted by bob", "opens 3"]);
+  expect(told(between)).toEqual(["1", "deleted by bob", "3"]);
 });
 
 test("a message that a failover lost is not shown once it was deleted where it came again", () => {
@@ -138,7 +117,7 @@ test("a message that a failover lost is not shown once it was deleted where it c
   const again = { ...message(2), position: { seq: 2, tag: "00000000000000aa" } };
   const { room, position, prev } = again;
   const entries = [{ type: "skipped", room, position, prev }, change(3, again, { change: "delete" })] as const;
-  expect(told(shown(forked, { type: "entries", room: "general", entries }))).toEqual(["day", "opens 1", "deleted by bob"]);
+  expect(told(shown(forked, { type: "entries", room: "general", entries }))).toEqual(["1", "deleted by bob"]);
 });
 
 test("reactions are grouped, each user once", () => {
@@ -153,7 +132,7 @@ test("reactions are grouped, each user once", () => {
     react(6, "bob", "ok", true),
     react(7, "cyd", "ok", true),
   );
-  expect(told(room)).toEqual(["day", "opens 1 +1ada+bob"]);
+  expect(told(room)).toEqual(["1 +1ada+bob"]);
 });
 
 test("an answer shows what it answers, as that stands now", () => {
@@ -168,15 +147,53 @@ test("an answer shows what it answers, as that stands now", () => {
 });
 
 test("changes of messages that were not read show nothing", () => {
-  expect(told(timeline(change(5, message(1), { change: "edit", text: "b" }), message(6)))).toEqual([
-    "gap before 5",
-    "day",
-    "opens 6",
-  ]);
+  expect(told(timeline(change(5, message(1), { change: "edit", text: "b" }), message(6)))).toEqual(["gap before 5", "6"]);
 });
 
 test("own unsettled messages stand at the end and keep their key when they are delivered", () => {
-  const rows = rowsOf(timeline(message(1)), [pending("m2")], "ada");
-  const delivered = rowsOf(timeline(message(1), message(2, "ada")), [], "ada");
-  expect(rows.at(-1)?.key).toBe(delivered.at(-1)?.key);
+  const lines = linesOf(timeline(message(1)), [pending("m2")], "ada");
+  const delivered = linesOf(timeline(message(1), message(2, "ada")), [], "ada");
+  expect(lines.at(-1)?.key).toBe(delivered.at(-1)?.key);
+});
+
+test("an own message whose place is in doubt is shown once", () => {
+  const lines = told(timeline(message(1), message(2, "ada")), [pending("m2", "ada"), pending("m3")]);
+  expect(lines).toEqual(["1", "2", "pending m3"]);
+});
+
+test("a message shows as its reader asked for, and as the log has it where that is refused", () => {
+  const asked = (request: Request, state: "waiting" | "failed"): Command => {
+    const draft = { ...request, id: "c", room: "general", created_at_ms: 9, tries: 0, user: null, after: null };
+    return state === "failed"
+      ? { ...draft, state, code: "forbidden", message: "" }
+      : { ...draft, state, not_before_ms: 0, paced: false };
+  };
+  const target = { user: "bob", id: "m1" };
+  const room = timeline({ ...message(1), text: "a" });
+  const shownWith = (...commands: Command[]) =>
+    messagesOf(linesOf(room, commands, "ada"), ADA).map(({ text, editedAt, reactions, changes }) => ({
+      text,
+      editedAt,
+      reactions,
+      changes: changes.length,
+    }));
+  const requests: Request[] = [
+    { type: "edit", target, text: "b" },
+    { type: "react", target, reaction: "+1" },
+  ];
+  expect(shownWith(...requests.map((request) => asked(request, "waiting")))).toEqual([
+    { text: "b", editedAt: 9, reactions: [{ reaction: "+1", users: [ADA] }], changes: 2 },
+  ]);
+  expect(shownWith(...requests.map((request) => asked(request, "failed")))).toEqual([
+    { text: "a", editedAt: null, reactions: [], changes: 2 },
+  ]);
+});
+
+test("a message of the user's own is his from its draft on", () => {
+  const messages = messagesOf(linesOf(timeline(message(1)), [pending("m2"), pending("m3", "eve")], "ada"), ADA);
+  expect(messages.map(({ id, user, state, position }) => [id, user.name, state, position?.seq ?? null])).toEqual([
+    ["m1", "bob", "delivered", 1],
+    ["m2", "Ada", "waiting", null],
+    ["m3", "eve", "waiting", null],
+  ]);
 });

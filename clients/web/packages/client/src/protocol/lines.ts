@@ -1,34 +1,34 @@
-import { midnight } from "../../lib/clock.ts";
-import { type Changes, UNCHANGED, changesOf } from "../../protocol/changes.ts";
-import type { Lost, MessageFrame, Named, Reason, Reference } from "../../protocol/frames.ts";
-import type { Command } from "../../protocol/outbox.ts";
-import { type Item, type Timeline, gaps, span } from "../../protocol/timeline.ts";
+import { type Changes, UNCHANGED, changesOf } from "./changes.ts";
+import type { Lost, MessageFrame, Named, Reason, Reference } from "./frames.ts";
+import type { Command } from "./outbox.ts";
+import { type Item, type Timeline, gaps, hasOlder, oldest } from "./timeline.ts";
 
-/** Messages of one author stand together when no more time than this lies between them. */
-const TOGETHER_MS = 5 * 60_000;
-
-/** A line of the room; `key` stays with it wherever it moves. */
-export type Row = { readonly key: string } & (
-  | { readonly type: "day"; readonly at: number }
-  | {
-      readonly type: "message";
-      readonly message: MessageFrame;
-      readonly changes: Changes;
-      /** The user's own changes that are on their way. */
-      readonly asked: readonly Command[];
-      readonly quote: Quote | null;
-      readonly lost: boolean;
-      readonly opens: boolean;
-    }
+/** What stands in one place of a room; `key` stays with it wherever it moves. */
+export type Line = { readonly key: string } & (
+  | Said
+  /** The user's own message that is not delivered back yet. */
+  | { readonly type: "pending"; readonly command: Sending; readonly quote: Quote | null }
   /** Where a message stood; `by` is the id of who deleted it. */
   | { readonly type: "deleted"; readonly by: string; readonly author: string }
+  /** Numbers that cannot be had any more. */
   | { readonly type: "gone"; readonly lost: Lost; readonly reason: Reason }
   /** Entries before number `before` can be asked for. */
   | { readonly type: "gap"; readonly before: number }
-  | { readonly type: "pending"; readonly command: Sending; readonly quote: Quote | null; readonly opens: boolean }
 );
 
-type Sending = Extract<Command, { type: "send" }>;
+/** A message of the log. */
+export interface Said {
+  readonly type: "message";
+  readonly message: MessageFrame;
+  readonly changes: Changes;
+  /** The user's own changes that are on their way, and those that did not come through. */
+  readonly asked: readonly Command[];
+  readonly quote: Quote | null;
+  /** A failover lost it, and it has not come again. */
+  readonly lost: boolean;
+}
+
+export type Sending = Extract<Command, { type: "send" }>;
 
 /** What a message answers; `null` for what is not known of it. */
 export interface Quote {
@@ -36,65 +36,59 @@ export interface Quote {
   readonly text: string | null;
 }
 
-/** What the room shows, oldest first, with the user's own unsettled messages at the end. */
-export function rowsOf({ items, more }: Timeline, commands: readonly Command[], self: string | null): readonly Row[] {
-  const rows: Row[] = [];
+/**
+ * What the room shows, oldest first, with the unsettled messages of the user, `self`, at the end.
+ * `commands` are the room's part of the outbox.
+ */
+export function linesOf(timeline: Timeline, commands: readonly Command[], self: string): readonly Line[] {
+  const { items } = timeline;
+  const lines: Line[] = [];
+  const shown = new Set<string>();
   const missing = gaps(items);
   const changes = changesOf(items);
   const gone = new Set([...changes.values()].flatMap(({ deletion }) => (deletion === null ? [] : [named(deletion.target)])));
   const quoted = quotes(items, changes);
-  const asked = askedOf(commands);
-  const oldest = items[0] === undefined ? 1 : span(items[0]).from;
-  if (more !== false && oldest > 1) rows.push({ key: "older", type: "gap", before: oldest });
+  const unsettled = commands.filter(({ state }) => state !== "delivered");
+  const asked = askedOf(unsettled);
+  const before = oldest(timeline);
+  if (before !== null && hasOlder(timeline)) lines.push({ key: "older", type: "gap", before });
 
-  let last: MessageFrame | null = null;
-  /** Something that nobody said stands before the next message. */
-  let apart = false;
   for (const [index, item] of items.entries()) {
     const gap = missing[index];
-    if (gap != null) {
-      rows.push({ key: "gap " + String(gap.to), type: "gap", before: gap.to + 1 });
-      last = null;
-    }
+    if (gap != null) lines.push({ key: `gap ${gap.to}`, type: "gap", before: gap.to + 1 });
     if (item.type === "changed") continue;
     if (item.type === "gone") {
       const { lost, reason } = item;
-      rows.push({ key: `gone ${lost.from} ${lost.to}`, type: "gone", lost, reason });
-      last = null;
+      lines.push({ key: `gone ${lost.from} ${lost.to}`, type: "gone", lost, reason });
       continue;
     }
     const { tag } = item.entry.position;
     const its = changes.get(tag) ?? UNCHANGED;
     if (its.deletion !== null) {
       const { user, target } = its.deletion;
-      rows.push({ key: `deleted ${tag}`, type: "deleted", by: user.id, author: target.user });
-      apart = true;
+      lines.push({ key: `deleted ${tag}`, type: "deleted", by: user.id, author: target.user });
       continue;
     }
     if (item.type === "skipped") continue;
     const { entry: message, lost } = item;
+    const name = named({ user: message.user.id, id: message.id });
     // Lost by a failover, sent again, and deleted there.
-    if (lost && gone.has(named({ user: message.user.id, id: message.id }))) continue;
-    if (last === null || midnight(last.at) !== midnight(message.at)) {
-      rows.push({ key: `day ${message.at} ${tag}`, type: "day", at: message.at });
-      last = null;
-    }
-    const opens = apart || last?.user.id !== message.user.id || message.at - last.at > TOGETHER_MS;
+    if (lost && gone.has(name)) continue;
     const quote = message.reply_to === undefined ? null : quoted(message.reply_to);
-    const key = keyOf(message.user.id, message.id, lost);
-    const open = asked.get(named({ user: message.user.id, id: message.id })) ?? NONE;
-    rows.push({ key, type: "message", message, changes: its, asked: open, quote, lost, opens });
-    last = message;
-    apart = false;
+    const key = `${lost ? "lost" : "message"} ${name}`;
+    shown.add(key);
+    lines.push({ key, type: "message", message, changes: its, asked: asked.get(name) ?? NONE, quote, lost });
   }
 
-  const sending = commands.filter((command) => command.type === "send");
-  for (const [index, command] of sending.entries()) {
-    const opens = index === 0 && (last === null || last.user.id !== self);
+  for (const command of unsettled) {
+    if (command.type !== "send") continue;
+    const key = `message ${named({ user: command.user ?? self, id: command.id })}`;
+    // While it is not known whether a failover took it, it is shown where it was.
+    if (shown.has(key)) continue;
     const quote = command.reply_to === undefined ? null : quoted(command.reply_to);
-    rows.push({ key: keyOf(command.user ?? self ?? "", command.id, false), type: "pending", command, quote, opens });
+    lines.push({ key, type: "pending", command, quote });
   }
-  return rows;
+  return lines;
 }
 
 const NONE: readonly Command[] = [];
@@ -125,8 +119,4 @@ function quotes(items: readonly Item[], changes: ReadonlyMap<string, Changes>): 
 
 function named({ user, id }: Named): string {
   return `${user} ${id}`;
-}
-
-function keyOf(user: string, id: string, lost: boolean): string {
-  return `${lost ? "lost" : "message"} ${named({ user, id })}`;
 }

@@ -15,7 +15,7 @@ import type {
   Reason,
   ServerFrame,
 } from "./frames.ts";
-import type { Request } from "./outbox.ts";
+import type { Command, Request } from "./outbox.ts";
 import { EMPTY, type Item, type Timeline, gaps, itemOf, shown } from "./timeline.ts";
 
 /**
@@ -26,6 +26,7 @@ import { EMPTY, type Item, type Timeline, gaps, itemOf, shown } from "./timeline
  */
 const SEEDS = 100;
 const STEPS = 250;
+const TOKEN_EXPIRED = 4005;
 
 test.each(Array.from({ length: SEEDS }, (_, seed) => seed))("seed %i", (seed) => {
   const world = new World(seed);
@@ -61,7 +62,7 @@ class World {
     this.edge = new Edge(this.random);
     this.clients = ["ada", "bob"].map((name) => new Client(name, this.edge, this.random));
     for (const client of this.clients) {
-      client.feed({ type: "started", user: client.name, token: null, rooms: ["general"], outbox: [] }, this.now);
+      client.start([], this.now);
     }
   }
 
@@ -106,6 +107,7 @@ class Client {
   private state: State = IDLE;
   private wakeAt: number | null = null;
   private connection: Connection | null = null;
+  private wantsToken = false;
   private nextChange = 0;
   private delivered = new Set<string>();
   private readonly edge: Edge;
@@ -117,6 +119,10 @@ class Client {
     this.random = random;
   }
 
+  start(outbox: readonly Command[], now: number): void {
+    this.feed({ type: "started", user: null, token: null, tokens: true, rooms: ["general"], outbox }, now);
+  }
+
   feed(input: Input, now: number): void {
     const [state, effects] = step(this.state, input, { at_ms: now, random: this.random() });
     this.state = state;
@@ -126,6 +132,9 @@ class Client {
   private perform(effect: Effect): void {
     switch (effect.type) {
       case "persist_outbox":
+        return;
+      case "want_token":
+        this.wantsToken = true;
         return;
       case "connect":
         this.connection = new Connection(effect.connection, this.name);
@@ -188,14 +197,15 @@ class Client {
     this.delivered = new Set();
     const outbox = this.state.outbox.commands;
     this.state = { ...IDLE, connection: this.state.connection };
-    this.feed({ type: "started", user: this.name, token: null, rooms: ["general"], outbox }, now);
+    this.start(outbox, now);
   }
 
   breakConnection(now: number): void {
     const { connection } = this;
     if (connection === null) return;
     this.drop();
-    this.feed({ type: "closed", connection: connection.number, code: 1006 }, now);
+    const code = this.random() < 0.3 ? TOKEN_EXPIRED : 1006;
+    this.feed({ type: "closed", connection: connection.number, code }, now);
   }
 
   private drop(): void {
@@ -207,8 +217,12 @@ class Client {
     if (this.wakeAt !== null && this.wakeAt <= now) this.feed({ type: "timer" }, now);
   }
 
-  /** Moves up to `frames` frames each way. */
+  /** Moves up to `frames` frames each way, and hands out the token that is wanted. */
   run(now: number, frames: number): void {
+    if (this.wantsToken) {
+      this.wantsToken = false;
+      this.feed({ type: "token", token: "T" }, now);
+    }
     for (let moved = 0; moved < frames && this.connection !== null; moved++) {
       const { connection } = this;
       if (!connection.opened) {
@@ -313,6 +327,7 @@ class Edge {
       case "ping":
         return connection.push({ type: "pong", rooms: [{ room: "general", position: this.head }] });
       case "read":
+      case "token":
       case "leave":
       case "typing":
     }

@@ -54,6 +54,16 @@ export function shown(timeline: Timeline, event: ViewEvent): Timeline {
   }
 }
 
+/** The lowest number that was read. */
+export function oldest({ items: [item] }: Timeline): number | null {
+  return item === undefined ? null : span(item).from;
+}
+
+/** Whether the log may have entries before those that were read. */
+export function hasOlder(timeline: Timeline): boolean {
+  return timeline.more !== false && (oldest(timeline) ?? 1) > 1;
+}
+
 /** The numbers that an item covers. */
 export function span(item: Item): Lost {
   if (item.type === "gone") return item.lost;
