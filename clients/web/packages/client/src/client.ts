@@ -5,6 +5,7 @@ import { IDLE, step } from "./protocol/connection.ts";
 import type { Effect, Input, State, ViewEvent } from "./protocol/connection/state.ts";
 import { decode } from "./protocol/decode.ts";
 import { type Limits, type RoomSummary, SUBPROTOCOL, type User } from "./protocol/frames.ts";
+import { isRoomName, isUserName } from "./protocol/names.ts";
 import type { Command, Request } from "./protocol/outbox.ts";
 import { ChatRoom, type Outcome, type RoomPart } from "./room.ts";
 import { type Socket, type SocketConstructor, socketAddress } from "./socket.ts";
@@ -92,11 +93,12 @@ export class ChatClient {
   private readonly statuses = new Listeners<Status>();
   private readonly problems = new Listeners<Problem>();
 
-  /** Connects at once. Throws a `TypeError` for an address that is none, or without a WebSocket. */
+  /** Connects at once. Throws a `TypeError` for an address or a name that is none, or without a WebSocket. */
   constructor({ url, user, token, storage, WebSocket: given }: ChatOptions) {
     const socketOf = given ?? ("WebSocket" in globalThis ? WebSocket : null);
     if (socketOf === null) throw new TypeError("there is no WebSocket here: pass one, such as that of the package `ws`");
     if (typeof url !== "function") socketAddress(url);
+    if (user !== undefined) checkUser(user);
     this.url = url;
     this.provider = token ?? null;
     this.speaker = { id: user ?? "", name: user ?? "" };
@@ -138,8 +140,9 @@ export class ChatClient {
     return this.state.outbox.commands;
   }
 
-  /** Goes into a room, if the user is not in it: `general`, without a `#`. */
+  /** Goes into a room, if the user is not in it. Throws a `TypeError` for what is no name of one. */
   room(name: string): ChatRoom {
+    if (!isRoomName(name)) throw new TypeError(`not the name of a room, [a-z0-9][a-z0-9_-]{0,63}: ${name}`);
     this.feed({ type: "join", room: name });
     return this.handle(name);
   }
@@ -166,6 +169,7 @@ export class ChatClient {
 
   /** Goes on under another name, where names may be chosen. */
   async rename(user: string): Promise<void> {
+    checkUser(user);
     if (this.provider !== null) throw new TypeError("the token says who speaks");
     await this.ready;
     const { commands } = this.state.outbox;
@@ -301,7 +305,9 @@ export class ChatClient {
   private wake(at: number | null): void {
     clearTimeout(this.timer);
     if (at === null) return;
-    this.timer = setTimeout(() => this.feed({ type: "timer" }), Math.max(0, at - now()));
+    // A timer may fire a little early, and the moment must have come.
+    const due = () => (now() < at ? this.wake(at) : this.feed({ type: "timer" }));
+    this.timer = setTimeout(due, Math.max(0, at - now()));
   }
 
   private deliver(event: ViewEvent): void {
@@ -401,6 +407,10 @@ const WATCHED = ["self", "limits", "listed", "outbox"] as const;
 
 const CLOSED: Status = { name: "stopped", code: NORMAL, message: "the client was closed" };
 const UNBEGUN = { state: "failed", code: "closed", message: "the client was closed before it could begin" } as const;
+
+function checkUser(name: string): void {
+  if (!isUserName(name)) throw new TypeError(`not the name of a user, [A-Za-z0-9._@|:+-]{1,64}: ${name}`);
+}
 
 function statusOf({ phase, connection, online }: State): Status {
   switch (phase.name) {

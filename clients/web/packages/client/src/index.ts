@@ -20,4 +20,5 @@ export type {
 } from "./protocol/frames.ts";
 export type { Line, Quote, Said, Sending } from "./protocol/lines.ts";
 export { type Message, messageOf } from "./protocol/messages.ts";
+export { isRoomName, isUserName } from "./protocol/names.ts";
 export type { Command } from "./protocol/outbox.ts";

@@ -269,6 +269,7 @@ export class ChatRoom {
     clearTimeout(this.typingTimer);
     const until = this.view.typing.map((each) => each.until);
     if (until.length === 0) return;
+    // One that fires a little early finds nobody to forget, and is set again.
     this.typingTimer = setTimeout(() => {
       this.view = settled(this.view, now());
       this.desk.publish();
