@@ -172,10 +172,9 @@ export class ChatClient {
     checkUser(user);
     if (this.provider !== null) throw new TypeError("the token says who speaks");
     await this.ready;
-    const { commands } = this.state.outbox;
     await this.save([]);
     this.owner = this.ownerOf(user);
-    await this.save(commands);
+    await this.save(this.state.outbox.commands);
     this.feed({ type: "rename", user });
   }
 
