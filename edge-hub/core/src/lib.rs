@@ -10,6 +10,7 @@
 //! - **session**: what the hub remembers of a connection, a few hundred bytes in the host's keeping;
 //! - **position**: a place in a room's log, by number and fingerprint ([`ids::Position`]);
 //! - **cursor**: where a reader stands, and what it passed ([`delivery::RoomCursor`]);
+//! - **outbox**: what a client sent and does not know to be in the log for good ([`delivery::Outbox`]);
 //! - **edge**: one running host; **member**: a user with a connection in a room.
 //!
 //! # The run loop

@@ -13,9 +13,9 @@ use crate::auth::Role;
 use crate::delivery::Lost;
 use crate::ids::{MessageId, Position, RoomName, Seq, Tag, User, UserId};
 use crate::limits::Limits;
-use crate::log::{Action, Change, Moderation, Reference, Target};
+use crate::log::{Action, Change, Link, Moderation, Reference, Target};
 use crate::time::{Timestamp, millis};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// The WebSocket subprotocol; without it the upgrade is refused.
@@ -61,7 +61,7 @@ pub enum ServerFrame {
 }
 
 /// What shows one entry of a room's log, live or within a page.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum EntryFrame {
@@ -75,6 +75,21 @@ impl EntryFrame {
     pub fn encode(&self) -> String {
         // As below.
         serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// How the entry hangs on the one before it.
+    pub fn link(&self) -> Link {
+        let (position, prev, from) = match self {
+            Self::Message(message) => (message.position, message.prev, None),
+            Self::Changed(changed) => (changed.position, changed.prev, None),
+            Self::Skipped(skipped) => (skipped.position, skipped.prev, skipped.from),
+        };
+        Link {
+            from: from.unwrap_or(position.seq),
+            seq: position.seq,
+            prev,
+            tag: position.tag,
+        }
     }
 }
 
@@ -191,7 +206,7 @@ pub struct Page {
     pub more: bool,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct MessageFrame {
     pub room: RoomName,
@@ -210,7 +225,7 @@ pub struct MessageFrame {
 
 /// What became of an earlier message: an edit, its deletion or a reaction, each with a position of
 /// its own.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ChangedFrame {
     pub room: RoomName,
@@ -228,7 +243,7 @@ pub struct ChangedFrame {
 }
 
 /// An entry without content: advance over it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Skipped {
     pub room: RoomName,

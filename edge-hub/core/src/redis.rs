@@ -6,7 +6,10 @@ pub mod issuer_keys;
 use crate::ids::{NameError, Position, RoomName, Seq, Tag, User, UserId};
 use crate::limits::{JOINED_MEMBERS, Limits, READERS};
 use crate::log::{Action, Draft, Entry, EntryError, Reference};
-use crate::store::{Appended, Marked, Members, Mode, Range, RoomCount, Stretch, UPDATES, Update};
+use crate::store::{
+    Appended, Attendance, Correction, Marked, Members, Mode, Range, RoomCount, Stretch, UPDATES,
+    Update,
+};
 use crate::time::{Timestamp, millis};
 use std::time::Duration;
 
@@ -375,10 +378,15 @@ pub enum Presence<'a> {
     Sweep,
     /// Who is there.
     List,
-    /// The edge lives on. Answered by a count of 0 if it had expired and its members are gone:
-    /// then each connection has to join again.
+    /// The edge lives on. Answered by the count of its own users; 0 also if it had expired and they
+    /// are gone.
     Refresh,
+    /// The edge's own rows were found to be wrong. At most [`CORRECTIONS`] at once.
+    Correct(&'a [Correction]),
 }
+
+/// Corrections in one call: the server does nothing else meanwhile.
+pub const CORRECTIONS: usize = 500;
 
 pub fn presence(keyspace: &Keyspace, room: &RoomName, edge: &str, presence: Presence<'_>) -> Call {
     let (operation, user, connection) = match presence {
@@ -388,26 +396,71 @@ pub fn presence(keyspace: &Keyspace, room: &RoomName, edge: &str, presence: Pres
         Presence::Sweep => ("sweep", None, ""),
         Presence::List => ("list", None, ""),
         Presence::Refresh => ("refresh", None, ""),
+        Presence::Correct(_) => ("correct", None, ""),
+    };
+    let corrections = match presence {
+        Presence::Correct(corrections) => corrections,
+        _ => &[],
     };
     let prefix = keyspace.members_prefix(room);
+    let json = |user: &User| serde_json::Value::from(user.name.as_str()).to_string();
+    let mut arguments = vec![
+        operation.into(),
+        edge.into(),
+        prefix.clone(),
+        keyspace.channel(room),
+        keyspace.publish.into(),
+        millis(PRESENCE_LIFE).to_string(),
+        user.map(|user| user.id.to_string()).unwrap_or_default(),
+        user.map(json).unwrap_or_default(),
+        connection.into(),
+        JOINED_MEMBERS.to_string(),
+    ];
+    arguments.extend(corrections.iter().flat_map(|correction| {
+        [
+            correction.user.id.to_string(),
+            json(&correction.user),
+            correction.held.to_string(),
+            correction.connections.to_string(),
+        ]
+    }));
     Call::new(
         &PRESENCE,
         vec![keyspace.room(room, "edges"), format!("{prefix}{edge}")],
-        vec![
-            operation.into(),
-            edge.into(),
-            prefix,
-            keyspace.channel(room),
-            keyspace.publish.into(),
-            millis(PRESENCE_LIFE).to_string(),
-            user.map(|user| user.id.to_string()).unwrap_or_default(),
-            user.map_or_else(String::new, |user| {
-                serde_json::Value::from(user.name.as_str()).to_string()
-            }),
-            connection.into(),
-            JOINED_MEMBERS.to_string(),
-        ],
+        arguments,
     )
+}
+
+/// How many rows [`Presence::Correct`] put right.
+pub fn corrected(reply: &[Value]) -> Result<u64, ReplyError> {
+    let count = reply.get(1).and_then(Value::number);
+    count.ok_or(ReplyError::Shape("presence"))
+}
+
+/// The command that reads whom an edge has in a room, its name first.
+pub fn list_attendance(keyspace: &Keyspace, room: &RoomName, edge: &str) -> Vec<String> {
+    vec![
+        "HGETALL".into(),
+        format!("{}{edge}", keyspace.members_prefix(room)),
+    ]
+}
+
+/// The answer to [`list_attendance`]; what is no row of ours is passed over.
+pub fn attendance(reply: &[Value]) -> Vec<Attendance> {
+    reply
+        .chunks_exact(2)
+        .filter_map(|pair| {
+            let id = UserId::parse(pair[0].text()?).ok()?;
+            let (connections, name) = pair[1].text()?.split_once(' ')?;
+            Some(Attendance {
+                user: User {
+                    id,
+                    name: serde_json::from_str(name).ok()?,
+                },
+                connections: connections.parse().ok()?,
+            })
+        })
+        .collect()
 }
 
 pub fn members(reply: &[Value]) -> Result<Members, ReplyError> {
@@ -428,6 +481,9 @@ pub fn members(reply: &[Value]) -> Result<Members, ReplyError> {
         .collect::<Result<_, ReplyError>>()?;
     Ok(Members { count, listed })
 }
+
+/// The code by which scripts refuse a log with an entry that is none of ours.
+pub const CORRUPT: &str = "CORRUPT";
 
 /// Adds a room to the list if there is place.
 pub fn open_room(keyspace: &Keyspace, room: &RoomName, most: u64) -> Call {
@@ -512,6 +568,33 @@ pub fn heartbeat(keyspace: &Keyspace, edge: &str, payload: &str) -> Call {
             keyspace.publish.into(),
         ],
     )
+}
+
+/// The command that publishes a heartbeat without a write, its name first: for a node that
+/// [`refuses_writes`].
+pub fn bare_heartbeat(keyspace: &Keyspace, edge: &str, payload: &str) -> Vec<String> {
+    vec![
+        keyspace.publish.into(),
+        heartbeat_channel(keyspace, edge),
+        payload.into(),
+    ]
+}
+
+/// Whether an error of this code comes from a primary that is alive and takes no writes for now:
+/// its memory is full, its disk fails, or too few replicas follow it. Another connection would hear
+/// the same; a node that was demoted says `READONLY`.
+pub fn refuses_writes(code: &str) -> bool {
+    matches!(code, "OOM" | "MISCONF" | "NOREPLICAS")
+}
+
+/// The policy by which a full server would remove rooms in silence, by its answer to `INFO`;
+/// `None` if it refuses writes then, as it must, or does not say.
+pub fn eviction_policy(info: &str) -> Option<&str> {
+    let policy = info
+        .lines()
+        .find_map(|line| line.strip_prefix("maxmemory_policy:"))?
+        .trim();
+    (policy != "noeviction").then_some(policy)
 }
 
 /// The channel on which an edge awaits its own heartbeats.

@@ -117,6 +117,23 @@ pub struct Members {
     pub listed: Vec<User>,
 }
 
+/// A user whom one edge has in a room, and by how many connections.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attendance {
+    pub user: User,
+    pub connections: u64,
+}
+
+/// What is wrong in an edge's rows of presence, and what is right.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Correction {
+    pub user: User,
+    /// As found in the store: it is put right only if it is still so.
+    pub held: u64,
+    /// As it is.
+    pub connections: u64,
+}
+
 /// A room and its members now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RoomCount {

@@ -12,7 +12,6 @@ mod simulation {
     pub mod hub;
     pub mod model;
     pub mod network;
-    pub mod outbox;
     pub mod random;
     pub mod transitions;
     pub mod view;

@@ -5,6 +5,7 @@ mod vectors {
     mod files;
     mod frames;
     mod hub;
+    mod outbox;
     mod resume;
     mod room;
     mod signer;

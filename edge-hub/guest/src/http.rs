@@ -16,7 +16,7 @@ use clustertalk_core::protocol::{AnnouncedLimits, ErrorCode, RoomSummary, SUBPRO
 use clustertalk_core::statistics::Scope;
 use clustertalk_core::time::{Timestamp, millis};
 use serde_json::json;
-use spin_sdk::http::{IncomingRequest, Method, ResponseOutparam};
+use spin_sdk::http::{IncomingRequest, Method, ResponseOutparam, Scheme};
 use spin_sdk::http_component;
 
 /// Rooms in one answer of `GET /api/v1/rooms`.
@@ -143,7 +143,8 @@ fn config(request: &IncomingRequest, settings: &Settings) -> Answer {
         .authority()
         .or_else(|| header("host"))
         .unwrap_or_default();
-    let secure = header("x-forwarded-proto").as_deref() == Some("https");
+    let secure = matches!(request.scheme(), Some(Scheme::Https))
+        || header("x-forwarded-proto").as_deref() == Some("https");
     let scheme = if secure { "wss" } else { "ws" };
     Answer::json(
         200,

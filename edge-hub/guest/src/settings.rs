@@ -3,6 +3,7 @@
 use clustertalk_core::auth::{Issuers, PrivateRooms, PublishKeys};
 use clustertalk_core::hub::Settings as HubSettings;
 use clustertalk_core::ids::RoomName;
+use clustertalk_core::limits::Limits;
 use clustertalk_core::redis::Keyspace;
 use spin_sdk::variables;
 
@@ -34,12 +35,17 @@ pub fn read() -> Result<Settings, String> {
         .map_err(|error| format!("variables `identity` and `identity_secrets`: {error}"))?;
     let publish_keys = PublishKeys::parse(&variable("publish_keys")?)
         .map_err(|error| format!("variable `publish_keys`: {error}"))?;
+    let limits: Limits = serde_json::from_str(&variable("limits")?)
+        .map_err(|error| format!("variable `limits`: {error}"))?;
+    limits
+        .check()
+        .map_err(|error| format!("variable `limits`: {error}"))?;
     Ok(Settings {
         hub: HubSettings {
             default_rooms,
             private_rooms,
             issuers,
-            ..HubSettings::default()
+            limits,
         },
         keyspace,
         redis_url: variable("redis_url")?,

@@ -1,27 +1,39 @@
 //! What a socket costs: resident memory of an idle one, and CPU time of a delivery.
 //!
-//! `cargo run -p clustertalk-host --example idle_sockets [CONNECTIONS]` serves that many (10,000)
-//! to a second process of itself and prints the figures. Linux only. Each process needs one file a
-//! connection.
+//! `cargo run -p clustertalk-host --example idle_sockets [CONNECTIONS [tls]]` serves that many
+//! (10,000) to a second process of itself and prints the figures. Linux only. Each process needs one
+//! file a connection.
 
-use std::{convert::Infallible, fs, net::SocketAddr, process::Stdio, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible, fs, io, net::SocketAddr, path::Path, process::Stdio, sync::Arc,
+    time::Duration,
+};
 
 use anyhow::{Context, Result};
 use bytes::Bytes;
 use clustertalk_host::{
+    config::TlsFiles,
     queue::Pushed,
-    server::{Body, Options, Refusal, Server, Service, Upgrade, listen},
+    server::{Body, Options, Refusal, Server, Service, Tls, Upgrade, listen},
     socket::{Cause, Handler, Next},
     websocket::encode_text,
 };
 use http_body_util::{BodyExt, Empty};
 use hyper::{Request, Response, body::Incoming};
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::TcpStream,
     process::Command,
     task::{JoinSet, yield_now},
     time::sleep,
+};
+use tokio_rustls::{
+    TlsConnector,
+    rustls::{
+        ClientConfig, RootCertStore,
+        crypto::ring,
+        pki_types::{CertificateDer, ServerName, pem::PemObject},
+    },
 };
 use tokio_util::sync::CancellationToken;
 
@@ -32,24 +44,39 @@ const MESSAGE_BYTES: usize = 200;
 async fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.as_slice() {
-        [clients, address, count] if clients == "clients" => {
-            run_clients(address.parse()?, count.parse()?).await
+        [clients, address, count, trusted @ ..] if clients == "clients" => {
+            let trusted = trusted.first().map(Path::new);
+            run_clients(address.parse()?, count.parse()?, trusted).await
         }
-        [] => measure(10_000).await,
-        [count] => {
-            measure(
-                count
-                    .parse()
-                    .context("the argument is a number of connections")?,
-            )
-            .await
-        }
-        _ => anyhow::bail!("usage: idle_sockets [CONNECTIONS]"),
+        [] => measure(10_000, false).await,
+        [count] => measure(connections(count)?, false).await,
+        [count, tls] if tls == "tls" => measure(connections(count)?, true).await,
+        _ => anyhow::bail!("usage: idle_sockets [CONNECTIONS [tls]]"),
     }
 }
 
-async fn measure(count: usize) -> Result<()> {
+fn connections(text: &str) -> Result<usize> {
+    text.parse()
+        .context("the argument is a number of connections")
+}
+
+async fn measure(count: usize, is_tls: bool) -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let files = TlsFiles {
+        certificate: folder.path().join("edge.pem"),
+        key: folder.path().join("edge.key"),
+    };
+    let mut tls = None;
+    if is_tls {
+        let key = rcgen::KeyPair::generate()?;
+        let names = ["localhost".to_owned()];
+        let certificate = rcgen::CertificateParams::new(names)?.self_signed(&key)?;
+        fs::write(&files.certificate, certificate.pem())?;
+        fs::write(&files.key, key.serialize_pem())?;
+        tls = Some(Tls::load(files.clone()).await?);
+    }
     let options = Options {
+        tls,
         connections: count,
         connections_per_address: count,
         ..Options::default()
@@ -65,8 +92,10 @@ async fn measure(count: usize) -> Result<()> {
     });
 
     let before = resident_bytes()?;
+    let trusted = is_tls.then_some(&files.certificate);
     let mut clients = Command::new(std::env::current_exe()?)
         .args(["clients", &address.to_string(), &count.to_string()])
+        .args(trusted)
         .stdin(Stdio::piped())
         .kill_on_drop(true)
         .spawn()?;
@@ -120,22 +149,41 @@ async fn deliver(server: &Server<Silent>, frames: usize) -> Result<Duration> {
     Ok(cpu_time()? - begun)
 }
 
-async fn run_clients(address: SocketAddr, count: usize) -> Result<()> {
+async fn run_clients(address: SocketAddr, count: usize, trusted: Option<&Path>) -> Result<()> {
+    let connector = trusted.map(connector).transpose()?;
     let mut clients = JoinSet::new();
     for _ in 0..count {
-        let mut stream = TcpStream::connect(address).await?;
-        stream.write_all(HANDSHAKE.as_bytes()).await?;
-        clients.spawn(async move {
-            let mut buffer = [0; 4096];
-            while stream.read(&mut buffer).await? > 0 {}
-            std::io::Result::Ok(())
-        });
+        let stream = TcpStream::connect(address).await?;
+        match &connector {
+            None => clients.spawn(listen_on(stream)),
+            Some(connector) => {
+                let name = ServerName::try_from("localhost")?;
+                clients.spawn(listen_on(connector.connect(name, stream).await?))
+            }
+        };
     }
     clients
         .join_next()
         .await
         .context("there are no clients")???;
     anyhow::bail!("the server closed a connection")
+}
+
+async fn listen_on(mut stream: impl AsyncRead + AsyncWrite + Unpin) -> io::Result<()> {
+    stream.write_all(HANDSHAKE.as_bytes()).await?;
+    let mut buffer = [0; 4096];
+    while stream.read(&mut buffer).await? > 0 {}
+    Ok(())
+}
+
+fn connector(trusted: &Path) -> Result<TlsConnector> {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(trusted)?)?;
+    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(TlsConnector::from(Arc::new(config)))
 }
 
 const HANDSHAKE: &str = "GET /ws HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\n\

@@ -4,7 +4,6 @@
 //! either returns what this host will run or refuses it with the line, the reason and what to do.
 //! Nothing is silently ignored but what only concerns other tools (authors, build commands, …).
 
-mod error;
 mod limits;
 mod manifest;
 mod outbound;
@@ -17,18 +16,17 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use self::{
-    error::Locator,
-    manifest::{Manifest, RawComponent, RawDependency},
-    routes::RoutesBuilder,
-    template::Values,
-};
 pub use self::{
-    error::ManifestError,
     limits::{Caps, FailPolicy, MAX_MEMORY_BYTES},
     outbound::AllowedHosts,
     routes::{Routes, Triggers},
 };
+use self::{
+    manifest::{Manifest, RawComponent, RawDependency},
+    routes::RoutesBuilder,
+    template::Values,
+};
+use crate::toml_file::{FileError, Locator};
 
 /// The contracts that a dependency may fulfil here.
 pub const MODERATOR: &str = "clustertalk:moderation/moderator@1.0.0";
@@ -84,8 +82,8 @@ impl Application {
     ///
     /// # Errors
     /// The first thing that this host cannot honour.
-    pub fn load(path: &Path, given: &BTreeMap<String, String>) -> Result<Self, ManifestError> {
-        let text = fs::read_to_string(path).map_err(|error| ManifestError {
+    pub fn load(path: &Path, given: &BTreeMap<String, String>) -> Result<Self, FileError> {
+        let text = fs::read_to_string(path).map_err(|error| FileError {
             path: path.to_owned(),
             line: None,
             reason: format!("cannot be read: {error}"),
@@ -102,7 +100,7 @@ impl Application {
         text: &str,
         path: &Path,
         given: &BTreeMap<String, String>,
-    ) -> Result<Self, ManifestError> {
+    ) -> Result<Self, FileError> {
         let locator = Locator { path, text };
         let manifest = Manifest::parse(&locator)?;
         let values = Values::resolve(&locator, &manifest.variables, given)?;
@@ -137,7 +135,7 @@ impl Component {
         values: &Values,
         id: &str,
         raw: &RawComponent,
-    ) -> Result<Self, ManifestError> {
+    ) -> Result<Self, FileError> {
         raw.refuse_unsupported(locator)?;
         let build = match &raw.build {
             Some(_) => format!("build it: `cargo xtask build {id}`"),
@@ -150,7 +148,7 @@ impl Component {
             .variables
             .iter()
             .map(|(name, template)| Ok((name.clone(), values.expand(locator, template)?)))
-            .collect::<Result<_, ManifestError>>()?;
+            .collect::<Result<_, FileError>>()?;
         let allowed_hosts = AllowedHosts::check(locator, values, &raw.allowed_outbound_hosts)?;
         let ours = raw.tool.clustertalk.as_ref();
         let caps = Caps::check_component(locator, ours)?;
@@ -199,7 +197,7 @@ impl Dependency {
         build: &str,
         (import, raw): (&str, &toml::Spanned<RawDependency>),
         settings: Option<&limits::RawDependencyLimits>,
-    ) -> Result<Self, ManifestError> {
+    ) -> Result<Self, FileError> {
         let path = raw.get_ref().local_path(locator, raw.span())?;
         let path = existing_file(locator, directory, &path, build)?;
         limits::check_dependency(locator, import, settings, path)
@@ -212,7 +210,7 @@ fn existing_file(
     directory: &Path,
     written: &toml::Spanned<String>,
     advice: &str,
-) -> Result<PathBuf, ManifestError> {
+) -> Result<PathBuf, FileError> {
     let path = directory.join(written.get_ref());
     if path.is_file() {
         return Ok(path);

@@ -1,7 +1,7 @@
 //! The commands of `clustertalk`, one file each.
 
 pub mod doctor;
-mod http_client;
+mod edge_client;
 pub mod send;
 pub mod tail;
 pub mod up;

@@ -1,63 +1,65 @@
-//! What the command line and the environment say. Nothing else reads the environment.
+//! What the command line, the environment and a file say. Nothing else reads the environment.
+//!
+//! Each setting is one field of [`Settings`], whose command line is clap's; the environment and
+//! the file ([`file`]) are other places to write the same words in. What comes out is a checked
+//! [`Config`], in which everything has a value.
 
-use std::{collections::BTreeMap, env, net::SocketAddr, path::PathBuf};
+mod file;
+mod reference;
+mod settings;
 
-use clap::{Args, Parser, Subcommand};
-use clustertalk_core::ids::{NameError, RoomName};
+use std::{
+    collections::BTreeMap,
+    env,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
+
+use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clustertalk_core::{
+    ids::{NameError, RoomName},
+    limits::Limits,
+};
+
+use self::file::{File, id};
+use self::settings::{Admin, Settings};
+pub use self::settings::{DEFAULT_LOG, LogFormat, RedisUrl};
+use crate::{server::Origins, toml_file::FileError};
 
 /// Real-time chat on WebAssembly: the edge and its tools.
 #[derive(Debug, Parser)]
 #[command(name = "clustertalk", version, about, max_term_width = 100)]
-pub struct Cli {
+struct Cli {
     #[command(subcommand)]
-    pub command: Command,
+    command: RawCommand,
 }
 
 #[derive(Debug, Subcommand)]
-pub enum Command {
+enum RawCommand {
     /// Run the edge: web client, WebSockets, HTTP API.
-    Up(Up),
+    Up(Settings),
     /// Send one message to a room.
     Send(Send),
     /// Follow a room: one line a message, from now on or from a position.
     Tail(Tail),
     /// Look for misconfigurations; exits with 1 if there is one.
-    Doctor(Doctor),
+    Doctor(Settings),
+    /// Print every setting, what it is and where that comes from.
+    Config(Show),
 }
 
-#[derive(Debug, Clone, Args)]
-pub struct Up {
-    /// The address to listen on.
-    #[arg(long, default_value = "127.0.0.1:3000", value_name = "ADDR")]
-    pub listen: SocketAddr,
-    /// Where the private Redis and the compiled components are kept.
-    #[arg(long, default_value = ".clustertalk", value_name = "DIR")]
-    pub data: PathBuf,
-    /// The Redis to use. Otherwise REDIS_URL, then SPIN_VARIABLE_REDIS_URL, else a private one is started.
-    #[arg(long, value_name = "URL")]
-    pub redis: Option<String>,
-    /// The application.
-    #[arg(long, default_value = "spin.toml", value_name = "FILE")]
-    pub manifest: PathBuf,
-    /// Let anyone choose a name, though the address is not loopback.
-    #[arg(long)]
-    pub allow_anonymous: bool,
-    /// Let pages of any origin connect, though the address is not loopback.
-    #[arg(long)]
-    pub allow_any_origin: bool,
-    /// One more origin whose pages may connect, such as https://chat.example.org; may be repeated.
-    #[arg(long = "origin", value_name = "ORIGIN")]
-    pub origins: Vec<String>,
-    /// How long the sockets may take to close after SIGTERM or Ctrl-C, in seconds.
-    #[arg(long, default_value_t = 5, value_name = "SECONDS")]
-    pub drain: u64,
-}
+/// The commands above that take settings.
+const WITH_SETTINGS: [&str; 3] = ["up", "doctor", "config"];
 
 #[derive(Debug, Clone, Args)]
 pub struct Edge {
     /// Where the edge is.
     #[arg(long, default_value = "http://127.0.0.1:3000", value_name = "URL")]
     pub url: String,
+    /// Certificates in PEM to trust beside the public authorities.
+    #[arg(long, value_name = "FILE")]
+    pub ca: Option<PathBuf>,
     /// The room.
     #[arg(long, default_value = "general", value_name = "ROOM", value_parser = room)]
     pub room: RoomName,
@@ -89,48 +91,324 @@ pub struct Tail {
     pub json: bool,
 }
 
-#[derive(Debug, Clone, Args)]
-pub struct Doctor {
+#[derive(Debug, Args)]
+struct Show {
     #[command(flatten)]
-    pub up: Up,
+    settings: Settings,
+    /// Print the reference of all settings, docs/configuration.md.
+    #[arg(long)]
+    markdown: bool,
 }
 
 fn room(text: &str) -> Result<RoomName, NameError> {
     RoomName::parse(text.strip_prefix('#').unwrap_or(text))
 }
 
-/// What the environment says.
-#[derive(Debug, Clone, Default)]
-pub struct Environment {
-    pub redis_url: Option<String>,
-    /// `SPIN_VARIABLE_NAME`, by `name`.
-    pub spin_variables: BTreeMap<String, String>,
-    /// What to log, as in `info` or `clustertalk_host=debug`.
-    pub log: Option<String>,
+/// What to do, checked.
+#[derive(Debug)]
+pub enum Command {
+    Up(Config),
+    Send(Send),
+    Tail(Tail),
+    Doctor(Config),
+    /// Print this.
+    Config(String),
 }
 
-impl Environment {
-    pub fn read() -> Self {
-        // Not `env::vars`, which panics if any variable at all is not UTF-8.
-        let spin_variables = env::vars_os()
-            .filter_map(|(name, value)| {
-                let name = name.to_str()?.strip_prefix("SPIN_VARIABLE_")?;
-                Some((name.to_ascii_lowercase(), value.into_string().ok()?))
-            })
-            .collect();
-        Self {
-            redis_url: given("REDIS_URL"),
-            spin_variables,
-            log: given("CLUSTERTALK_LOG"),
+/// What an edge is to be.
+#[derive(Debug)]
+pub struct Config {
+    pub listen: SocketAddr,
+    /// Where `/metrics` is, if anywhere.
+    pub admin: Option<SocketAddr>,
+    pub data: PathBuf,
+    /// Without one, a private Redis is started.
+    pub redis: Option<RedisUrl>,
+    pub manifest: PathBuf,
+    /// Anyone may choose a name, wherever this edge listens and whoever else makes tokens.
+    pub allow_anonymous: bool,
+    pub origins: Origins,
+    pub tls: Option<TlsFiles>,
+    /// How long the end may take.
+    pub drain: Duration,
+    pub log: String,
+    pub log_format: LogFormat,
+    pub limits: Limits,
+    pub connections: usize,
+    pub connections_per_address: usize,
+    pub traces: Option<Traces>,
+    /// Values for variables of the application, by name.
+    pub spin_variables: BTreeMap<String, String>,
+}
+
+/// Both are PEM.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsFiles {
+    pub certificate: PathBuf,
+    pub key: PathBuf,
+}
+
+/// Traces are asked for. Where they go, and with which headers, OpenTelemetry's exporter reads from
+/// the environment by itself.
+#[derive(Debug, Clone)]
+pub struct Traces {
+    /// Of all messages, from 0 to 1.
+    pub share: f64,
+    /// What this edge is called, if not `clustertalk`.
+    pub service: Option<String>,
+    /// Certificates in PEM to trust beside the public authorities.
+    pub authority: Option<PathBuf>,
+}
+
+/// Why there is no [`Config`].
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// A value that does not go with the rest.
+    #[error("{origin}: {reason}")]
+    Setting { origin: String, reason: String },
+    #[error(
+        "{0} is not a loopback address, so anyone who reaches it could speak under any name; say whose \
+         tokens count by SPIN_VARIABLE_IDENTITY (docs/identity.md), or, if that is wanted, add \
+         `--allow-anonymous`"
+    )]
+    Anonymous(IpAddr),
+}
+
+/// Reads everything. Misuse of the command line, and `--help`, end the process.
+///
+/// # Errors
+/// What the file or the settings together make impossible.
+pub fn read() -> Result<Command, ConfigError> {
+    let first = command(&File::default()).get_matches();
+    let (name, arguments) = first.subcommand().unwrap_or(("", &first));
+    let file = match WITH_SETTINGS.contains(&name) {
+        true => File::read(arguments.get_one::<PathBuf>("config").map(PathBuf::as_path))?,
+        false => File::default(),
+    };
+    let matches = command(&file).get_matches();
+    let given = Given {
+        settings: matches.subcommand().map(|(_, settings)| settings.clone()),
+        file,
+    };
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    Ok(match cli.command {
+        RawCommand::Up(settings) => Command::Up(Config::check(settings, &given)?),
+        RawCommand::Doctor(settings) => Command::Doctor(Config::check(settings, &given)?),
+        RawCommand::Config(show) if show.markdown => Command::Config(reference::markdown()),
+        RawCommand::Config(show) => {
+            Config::check(show.settings, &given)?;
+            Command::Config(reference::present(&given))
+        }
+        RawCommand::Send(send) => Command::Send(send),
+        RawCommand::Tail(tail) => Command::Tail(tail),
+    })
+}
+
+/// The command line with its variables, and what a file says as defaults.
+fn command(file: &File) -> clap::Command {
+    let names: Vec<String> = names().collect();
+    WITH_SETTINGS.iter().fold(Cli::command(), |command, with| {
+        command.mut_subcommand(with, |command| {
+            let command = command.mut_args(|arg| match arg.get_long() {
+                Some(name) if names.iter().any(|known| known == name) => {
+                    let variable = variable(name);
+                    match env::var_os(&variable).is_some_and(|value| value.is_empty()) {
+                        true => arg,
+                        false => arg.env(variable).hide_env_values(true),
+                    }
+                }
+                _ => arg,
+            });
+            file.fill(command)
+        })
+    })
+}
+
+/// The settings alone, as flags.
+fn settings_command() -> clap::Command {
+    Settings::augment_args(clap::Command::new("settings"))
+        .no_binary_name(true)
+        .disable_help_flag(true)
+}
+
+/// The names of all settings.
+fn names() -> impl Iterator<Item = String> {
+    let command = settings_command();
+    let names = command.get_arguments().filter_map(|arg| arg.get_long());
+    names.map(str::to_owned).collect::<Vec<_>>().into_iter()
+}
+
+/// The environment variable of a setting.
+fn variable(name: &str) -> String {
+    format!("CLUSTERTALK_{}", name.replace('-', "_").to_uppercase())
+}
+
+/// Where settings come from.
+struct Given {
+    /// What clap found, of a command that takes settings.
+    settings: Option<ArgMatches>,
+    file: File,
+}
+
+impl Given {
+    /// What to call the place that decides a setting.
+    fn origin(&self, name: &str) -> String {
+        use clap::parser::ValueSource::{CommandLine, EnvVariable};
+        match (self.source(name), self.file.place(name)) {
+            (Some(CommandLine), _) => format!("--{name}"),
+            (Some(EnvVariable), _) => variable(name),
+            (_, Some(place)) => place.to_owned(),
+            (_, None) => format!("the default of `{name}`"),
         }
     }
 
-    /// The Redis to use, if one is named anywhere.
-    pub fn redis(&self, flag: Option<&str>) -> Option<String> {
-        flag.map(str::to_owned)
-            .or_else(|| self.redis_url.clone())
-            .or_else(|| self.spin_variables.get("redis_url").cloned())
+    /// Whether the command line or a variable of ours decides a setting.
+    fn is_asked(&self, name: &str) -> bool {
+        use clap::parser::ValueSource::{CommandLine, EnvVariable};
+        matches!(self.source(name), Some(CommandLine | EnvVariable))
     }
+
+    fn source(&self, name: &str) -> Option<clap::parser::ValueSource> {
+        self.settings.as_ref()?.value_source(&id(name))
+    }
+
+    fn refuse(&self, name: &str, reason: impl Into<String>) -> ConfigError {
+        let mut origin = self.origin(name);
+        if self.file.place(name) == Some(&origin) {
+            // A flag and a variable say the name themselves.
+            origin = format!("{origin}: `{name}`");
+        }
+        let reason = reason.into();
+        ConfigError::Setting { origin, reason }
+    }
+}
+
+impl Config {
+    /// Whether anyone may choose a name, where tokens of some issuer count or not.
+    ///
+    /// # Errors
+    /// Nobody could come in but by a name, and the address is not loopback.
+    pub fn anonymous(&self, tokens_count: bool) -> Result<bool, ConfigError> {
+        let address = self.listen.ip();
+        match (self.allow_anonymous, tokens_count) {
+            (true, _) => Ok(true),
+            // Also on loopback: a proxy may stand before this edge.
+            (false, true) => Ok(false),
+            (false, false) if address.is_loopback() => Ok(true),
+            (false, false) => Err(ConfigError::Anonymous(address)),
+        }
+    }
+
+    fn check(settings: Settings, given: &Given) -> Result<Self, ConfigError> {
+        let limits = settings.limits.hub();
+        limits.check().map_err(|error| {
+            let name = error.limit().trim_end_matches("_ms").replace('_', "-");
+            given.refuse(&format!("limit-{name}"), error.to_string())
+        })?;
+        let spin_variables = spin_variables();
+        let named = || {
+            let others = [
+                given_by("REDIS_URL"),
+                spin_variables.get("redis_url").cloned(),
+            ];
+            others.into_iter().flatten().next().map(RedisUrl::new)
+        };
+        let redis = match given.is_asked("redis") {
+            true => settings.redis.clone(),
+            false => named().or(settings.redis.clone()),
+        };
+        let tls = match (&settings.tls_certificate, &settings.tls_key) {
+            (None, None) => None,
+            (Some(certificate), Some(key)) => Some(TlsFiles {
+                certificate: certificate.clone(),
+                key: key.clone(),
+            }),
+            (Some(_), None) => {
+                return Err(given.refuse("tls-certificate", "`tls-key` is missing"));
+            }
+            (None, Some(_)) => {
+                return Err(given.refuse("tls-key", "`tls-certificate` is missing"));
+            }
+        };
+        let endpoints = [
+            "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+            "OTEL_EXPORTER_OTLP_ENDPOINT",
+        ];
+        let is_traced = endpoints.into_iter().any(|name| given_by(name).is_some());
+        Ok(Self {
+            admin: match settings.admin {
+                None => Some(usual_admin(settings.listen)),
+                Some(Admin::At(address)) => Some(address),
+                Some(Admin::Off) => None,
+            },
+            origins: origins(&settings, given)?,
+            listen: settings.listen,
+            data: settings.data,
+            redis,
+            manifest: settings.manifest,
+            allow_anonymous: settings.allow_anonymous,
+            tls,
+            drain: settings.drain,
+            log: settings.log,
+            log_format: settings.log_format,
+            limits,
+            connections: settings.limits.limit_connections,
+            connections_per_address: settings.limits.limit_connections_per_address,
+            traces: is_traced.then(|| Traces {
+                share: settings.trace_share,
+                service: given_by("OTEL_SERVICE_NAME"),
+                authority: given_by("OTEL_EXPORTER_OTLP_CERTIFICATE").map(PathBuf::from),
+            }),
+            spin_variables,
+        })
+    }
+}
+
+/// Where nobody else looks for it: on loopback, and at another port for each edge of a machine.
+fn usual_admin(listen: SocketAddr) -> SocketAddr {
+    const AWAY: u16 = 10_000;
+    let port = match listen.port() {
+        // Any free one.
+        0 => 0,
+        port => port.checked_add(AWAY).unwrap_or_else(|| port - AWAY),
+    };
+    (Ipv4Addr::LOCALHOST, port).into()
+}
+
+fn origins(settings: &Settings, given: &Given) -> Result<Origins, ConfigError> {
+    if settings.allow_any_origin {
+        return Ok(Origins::Any);
+    }
+    if let Some(bad) = settings.origin.iter().find(|origin| !is_origin(origin)) {
+        let advice = "give scheme and host without a path, such as https://chat.example.org";
+        return Err(given.refuse("origin", format!("`{bad}` is not an origin; {advice}")));
+    }
+    Ok(match &settings.origin[..] {
+        [] => Origins::for_address(settings.listen),
+        listed => Origins::Listed(listed.to_vec()),
+    })
+}
+
+fn is_origin(text: &str) -> bool {
+    url::Url::parse(text).is_ok_and(|url| {
+        matches!(url.scheme(), "http" | "https")
+            && url.has_host()
+            && !text.ends_with('/')
+            && url.path() == "/"
+    })
+}
+
+/// `SPIN_VARIABLE_NAME`, by `name`.
+fn spin_variables() -> BTreeMap<String, String> {
+    // Not `env::vars`, which panics if any variable at all is not UTF-8.
+    env::vars_os()
+        .filter_map(|(name, value)| {
+            let name = name.to_str()?.strip_prefix("SPIN_VARIABLE_")?;
+            Some((name.to_ascii_lowercase(), value.into_string().ok()?))
+        })
+        .collect()
 }
 
 /// Where programs are looked for.
@@ -146,6 +424,9 @@ pub fn search_path() -> Vec<PathBuf> {
         .collect()
 }
 
-fn given(name: &str) -> Option<String> {
+fn given_by(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.is_empty())
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,7 @@
 //! It decides nothing about chat. What it does on its own is in `core::delivery`'s keeping: pongs,
 //! which need positions that only the host has, and `internal` when the component did not finish.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use clustertalk_core::{
     ids::{NameError, Position, RoomName, Tag, User, UserId},
@@ -15,17 +15,14 @@ use tokio::{sync::Semaphore, time::Instant};
 use crate::{
     clock,
     edge::Edge,
+    pace::Bucket,
     queue::Queue,
     relay::{Follower, RoomHandle},
     sandbox::{self, CallError, CloseCause, Effect, Event, Outcome},
     socket::{Cause, Handler, Next},
+    traces,
     websocket::encode_text,
 };
-
-/// Frames a second that a connection may send for long; beyond that its socket is read later.
-const FRAMES_PER_SECOND: u32 = 20;
-/// Frames that it may send at once.
-const FRAME_BURST: u32 = 60;
 
 /// One connection. Boxed, since it lies inside each idle connection's task.
 pub struct Driver(Box<Driven>);
@@ -42,12 +39,19 @@ struct Driven {
     session: Vec<u8>,
     user: Option<User>,
     rooms: Vec<(RoomName, RoomHandle)>,
-    /// When the bucket of frames is full again.
-    full_at: Instant,
+    /// The buckets that its frames are taken from; that of the user once there is one.
+    address_bucket: Bucket,
+    user_bucket: Option<Bucket>,
 }
 
 impl Driver {
-    pub fn new(edge: Arc<Edge>, component: &str, token: Option<&str>, queue: Arc<Queue>) -> Self {
+    pub fn new(
+        edge: Arc<Edge>,
+        component: &str,
+        token: Option<&str>,
+        peer: IpAddr,
+        queue: Arc<Queue>,
+    ) -> Self {
         let number = edge.next_connection();
         let id: Arc<str> = format!("{}-{number}", edge.id()).into();
         let connection = sandbox::Connection {
@@ -66,7 +70,8 @@ impl Driver {
             session: Vec::new(),
             user: None,
             rooms: Vec::new(),
-            full_at: Instant::now(),
+            address_bucket: edge.paces().address(peer),
+            user_bucket: None,
             edge,
         }))
     }
@@ -74,11 +79,14 @@ impl Driver {
 
 impl Handler for Driver {
     async fn opened(&mut self) -> Next {
-        self.0.event(Event::Opened).await
+        let next = self.0.event(Event::Opened).await;
+        // Else whoever connects anew for each frame would be read at once.
+        let addresses = &self.0.edge.paces().addresses;
+        let read_after = addresses.wait(Instant::now(), self.0.address_bucket);
+        Next { read_after, ..next }
     }
 
     async fn text(&mut self, text: String) -> Next {
-        let read_after = self.0.take_frame();
         let next = match self.0.ping(&text) {
             Some(pong) => {
                 self.0.send(&pong);
@@ -86,6 +94,8 @@ impl Handler for Driver {
             }
             None => self.0.event(Event::Frame(text)).await,
         };
+        // After the event, so that `hello` counts for the user whom it names.
+        let read_after = self.0.take_frame();
         Next { read_after, ..next }
     }
 
@@ -102,6 +112,10 @@ impl Driven {
     /// Calls the hub and applies what it says. The session bytes are stored before this returns,
     /// and until then no further frame is read.
     async fn event(&mut self, event: Event) -> Next {
+        traces::first("frame", self.perform(event)).await
+    }
+
+    async fn perform(&mut self, event: Event) -> Next {
         match self.call(&event).await {
             Ok(Outcome { session, effects }) => {
                 self.session = session;
@@ -166,6 +180,7 @@ impl Driven {
                 },
                 Effect::Identify(user) => match UserId::parse(user.id) {
                     Ok(id) => {
+                        self.user_bucket = Some(self.edge.paces().users.bucket(&id));
                         self.user = Some(User {
                             id,
                             name: user.name,
@@ -224,6 +239,9 @@ impl Driven {
     }
 
     async fn closed(&mut self, cause: Cause) {
+        if let Cause::Host(code) = cause {
+            self.edge.count_close(code);
+        }
         for (room, _) in &self.rooms {
             self.edge.relay().detach(room, self.number);
         }
@@ -261,12 +279,13 @@ impl Driven {
         }
     }
 
-    /// Takes one frame from the bucket; answers how long to wait before the next is read.
-    fn take_frame(&mut self) -> Duration {
+    /// Takes one frame from its buckets; answers how long to wait before the next is read.
+    fn take_frame(&self) -> Duration {
         let now = Instant::now();
-        let interval = Duration::from_secs(1) / FRAMES_PER_SECOND;
-        self.full_at = self.full_at.max(now) + interval;
-        (self.full_at - now).saturating_sub(interval * FRAME_BURST)
+        let paces = self.edge.paces();
+        let of_address = paces.addresses.take(now, self.address_bucket);
+        let of_user = self.user_bucket.map(|user| paces.users.take(now, user));
+        of_address.max(of_user.unwrap_or_default())
     }
 
     fn send(&self, frame: &ServerFrame) {

@@ -1,17 +1,18 @@
 //! The running edge: what its requests and sockets share, and which of them goes where.
 
 use std::{
+    collections::BTreeMap,
     convert::Infallible,
     net::SocketAddr,
     sync::{
-        Arc,
+        Arc, Mutex, OnceLock, PoisonError, Weak,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
 
 use bytes::Bytes;
-use clustertalk_core::limits::Limits;
+use clustertalk_core::{limits::Limits, protocol::CloseCode};
 use http_body_util::{BodyExt, Full};
 use hyper::{
     Method, Request, Response, StatusCode,
@@ -24,16 +25,17 @@ use tokio::time::timeout;
 use crate::{
     application::Application,
     driver::Driver,
-    metrics,
+    pace::Paces,
     relay::Relay,
     sandbox::{CallError, Sandbox},
-    server::{Body, Origins, Refusal, Registry, Service, Upgrade},
+    server::{Body, Origins, Refusal, Server, Service, Upgrade},
+    traces,
 };
 
 /// An edge is not ready if it has not heard itself through Redis for so long, in milliseconds.
 const STALE_HEARTBEAT: u64 = 3_000;
 
-/// Redis must take a write within this time for the edge to be ready.
+/// Redis must take a write and tell its policy within this time for the edge to be ready.
 const PROBE_TIME: Duration = Duration::from_secs(1);
 
 /// One running edge.
@@ -42,11 +44,14 @@ pub struct Edge {
     application: Application,
     sandbox: Sandbox,
     relay: Arc<Relay>,
+    paces: Paces,
     anonymous: bool,
     connections: AtomicU64,
     draining: AtomicBool,
-    /// Known once the server is made from this.
-    sockets: std::sync::OnceLock<Arc<Registry>>,
+    /// Connections that this side closed, by code.
+    closes: Mutex<BTreeMap<u16, u64>>,
+    /// Known once it is made from this.
+    server: OnceLock<Weak<Server<EdgeService>>>,
 }
 
 impl Edge {
@@ -62,10 +67,12 @@ impl Edge {
             application,
             sandbox,
             relay,
+            paces: Paces::default(),
             anonymous,
             connections: AtomicU64::new(0),
             draining: AtomicBool::new(false),
-            sockets: std::sync::OnceLock::new(),
+            closes: Mutex::default(),
+            server: OnceLock::new(),
         })
     }
 
@@ -82,6 +89,10 @@ impl Edge {
         &self.relay
     }
 
+    pub fn paces(&self) -> &Paces {
+        &self.paces
+    }
+
     pub fn anonymous(&self) -> bool {
         self.anonymous
     }
@@ -94,17 +105,35 @@ impl Edge {
         self.connections.fetch_add(1, Ordering::Relaxed) + 1
     }
 
-    /// Connections that there were, and are.
-    pub fn connections(&self) -> (u64, usize, usize) {
-        let (now, bytes) = self
-            .sockets
-            .get()
-            .map_or((0, 0), |sockets| (sockets.len(), sockets.queue_bytes()));
-        (self.connections.load(Ordering::Relaxed), now, bytes)
+    /// Sockets that there were.
+    pub fn connections_opened(&self) -> u64 {
+        self.connections.load(Ordering::Relaxed)
     }
 
-    pub fn watch_sockets(&self, sockets: Arc<Registry>) {
-        let _ = self.sockets.set(sockets);
+    /// What serves this edge, from the moment that it does.
+    pub fn server(&self) -> Option<Arc<Server<EdgeService>>> {
+        self.server.get()?.upgrade()
+    }
+
+    /// Gives the edge the server made from it, for its figures.
+    pub fn serve_by(&self, server: &Arc<Server<EdgeService>>) {
+        let _ = self.server.set(Arc::downgrade(server));
+    }
+
+    /// Counts a connection that this side closed.
+    pub fn count_close(&self, code: u16) {
+        let mut closes = self.closes.lock().unwrap_or_else(PoisonError::into_inner);
+        *closes.entry(code).or_default() += 1;
+    }
+
+    /// How many connections this side closed with a code.
+    pub fn closes(&self, code: CloseCode) -> u64 {
+        let closes = self.closes.lock().unwrap_or_else(PoisonError::into_inner);
+        closes.get(&code.code()).copied().unwrap_or(0)
+    }
+
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
     }
 
     /// From now on `readyz` says no.
@@ -112,17 +141,45 @@ impl Edge {
         self.draining.store(true, Ordering::Relaxed);
     }
 
+    /// The answer to a request for the state of this edge, if it is one.
+    pub(crate) async fn health<B>(&self, request: &Request<B>) -> Option<Response<Body>> {
+        if !matches!(*request.method(), Method::GET | Method::HEAD) {
+            return None;
+        }
+        match request.uri().path() {
+            "/healthz" => Some(state(StatusCode::OK, r#"{"status":"ok"}"#)),
+            "/readyz" => Some(match self.unready().await {
+                None => state(StatusCode::OK, r#"{"status":"ready"}"#),
+                Some(reason) => {
+                    let body = serde_json::json!({ "status": "unready", "reason": reason });
+                    state(StatusCode::SERVICE_UNAVAILABLE, body.to_string())
+                }
+            }),
+            _ => None,
+        }
+    }
+
     /// Why this edge should get no traffic, if so.
-    async fn unready(&self) -> Option<&'static str> {
-        if self.draining.load(Ordering::Relaxed) {
-            return Some("draining");
+    async fn unready(&self) -> Option<String> {
+        if self.is_draining() {
+            return Some("draining".to_owned());
         }
         match self.relay.heartbeat_age() {
-            None => return Some("no heartbeat has come through Redis yet"),
-            Some(age) if age > STALE_HEARTBEAT => return Some("no heartbeat comes through Redis"),
+            None => return Some("no heartbeat has come through Redis yet".to_owned()),
+            Some(age) if age > STALE_HEARTBEAT => {
+                return Some("no heartbeat comes through Redis".to_owned());
+            }
             Some(_) => {}
         }
-        // A full Redis still passes heartbeats on, and refuses messages.
+        match timeout(PROBE_TIME, self.unfit_redis()).await {
+            Ok(reason) => reason,
+            Err(_) => Some("Redis does not answer in time".to_owned()),
+        }
+    }
+
+    /// Why Redis cannot store messages and keep them, if so. One that is full or lacks replicas
+    /// still passes heartbeats on.
+    async fn unfit_redis(&self) -> Option<String> {
         let store = self.relay.store();
         let probe = [
             "SET",
@@ -132,9 +189,18 @@ impl Edge {
             "1000",
         ];
         let probe = probe.map(str::to_owned);
-        match timeout(PROBE_TIME, store.command(&probe)).await {
-            Ok(Ok(_)) => None,
-            Ok(Err(_)) | Err(_) => Some("Redis takes no writes"),
+        if let Err(error) = store.command(&probe).await {
+            return Some(match error.refused_write() {
+                Some(code) => format!("Redis takes no writes ({code})"),
+                None => "Redis takes no writes".to_owned(),
+            });
+        }
+        match store.eviction_policy().await {
+            Ok(None) => None,
+            Ok(Some(policy)) => Some(format!(
+                "a full Redis would drop rooms in silence: its maxmemory-policy is {policy}"
+            )),
+            Err(_) => Some("Redis does not tell its maxmemory-policy".to_owned()),
         }
     }
 }
@@ -151,24 +217,9 @@ impl Service for EdgeService {
             let reason = "pages of this origin may not use this edge";
             return Refusal::new(StatusCode::FORBIDDEN, "bad_origin", reason).into_response();
         }
-        match (request.method(), request.uri().path()) {
-            (&Method::GET | &Method::HEAD, "/healthz") => {
-                plain(StatusCode::OK, "application/json", r#"{"status":"ok"}"#)
-            }
-            (&Method::GET | &Method::HEAD, "/readyz") => match edge.unready().await {
-                None => plain(StatusCode::OK, "application/json", r#"{"status":"ready"}"#),
-                Some(reason) => {
-                    let body =
-                        serde_json::json!({ "status": "unready", "reason": reason }).to_string();
-                    plain(StatusCode::SERVICE_UNAVAILABLE, "application/json", body)
-                }
-            },
-            (&Method::GET | &Method::HEAD, "/metrics") => plain(
-                StatusCode::OK,
-                "text/plain; version=0.0.4",
-                metrics::text(edge),
-            ),
-            _ => component(edge, request).await,
+        match edge.health(&request).await {
+            Some(health) => health,
+            None => component(edge, request).await,
         }
     }
 
@@ -194,6 +245,7 @@ impl Service for EdgeService {
             Arc::clone(&self.0),
             component,
             upgrade.token,
+            upgrade.peer.ip(),
             Arc::clone(upgrade.queue),
         ))
     }
@@ -205,7 +257,7 @@ async fn component(edge: &Arc<Edge>, request: Request<Incoming>) -> Response<Bod
         return Refusal::new(StatusCode::NOT_FOUND, "not_found", "nothing is served here")
             .into_response();
     };
-    match edge.sandbox.http(component, request).await {
+    match traces::first("request", edge.sandbox.http(component, request)).await {
         Ok(response) => response.map(|body| body.map_err(std::io::Error::other).boxed_unsync()),
         Err(CallError::Busy) => Refusal::new(
             StatusCode::SERVICE_UNAVAILABLE,
@@ -226,7 +278,15 @@ async fn component(edge: &Arc<Edge>, request: Request<Incoming>) -> Response<Bod
     }
 }
 
-fn plain(status: StatusCode, kind: &'static str, body: impl Into<Bytes>) -> Response<Body> {
+fn state(status: StatusCode, body: impl Into<Bytes>) -> Response<Body> {
+    plain(status, "application/json", body)
+}
+
+pub(crate) fn plain(
+    status: StatusCode,
+    kind: &'static str,
+    body: impl Into<Bytes>,
+) -> Response<Body> {
     let body = Full::new(body.into()).map_err(|never: Infallible| match never {});
     let mut response = Response::new(body.boxed_unsync());
     *response.status_mut() = status;

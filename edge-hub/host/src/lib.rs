@@ -1,14 +1,19 @@
 //! The native host of ClusterTalk Edge: sockets, timers, Redis connections and budgets.
 //! It decides nothing about chat.
 
+pub mod admin;
 pub mod application;
 pub mod clock;
 pub mod command;
 pub mod config;
 pub mod driver;
 pub mod edge;
+pub mod files;
+pub mod http_client;
 pub mod local_redis;
+pub mod logs;
 pub mod metrics;
+pub mod pace;
 pub mod policy;
 pub mod queue;
 pub mod relay;
@@ -16,6 +21,9 @@ pub mod sandbox;
 pub mod server;
 pub mod socket;
 pub mod store;
+pub mod stream;
+pub mod toml_file;
+pub mod traces;
 pub mod websocket;
 
 #[cfg(test)]

@@ -1,48 +1,51 @@
 //! `clustertalk`: the native edge and its tools. Arguments and wiring only.
 
-use std::{io::IsTerminal, process::ExitCode};
+use std::process::ExitCode;
 
-use clap::Parser;
 use clustertalk_host::{
     command,
-    config::{Cli, Command, Environment},
+    config::{self, Command, DEFAULT_LOG, LogFormat},
+    logs,
 };
-use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    let environment = Environment::read();
-    let filter = environment
-        .log
-        .as_deref()
-        .unwrap_or("warn,clustertalk_host=info");
-    tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::new(filter))
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_writer(std::io::stderr)
-        .init();
+    let command = match config::read() {
+        Ok(command) => command,
+        Err(error) => return failed(&error.into(), LogFormat::Text),
+    };
+    let (filter, format) = match &command {
+        Command::Up(config) | Command::Doctor(config) => (config.log.as_str(), config.log_format),
+        _ => (DEFAULT_LOG, LogFormat::Text),
+    };
+    logs::start(filter, format);
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
-        Err(error) => {
-            eprintln!("error: cannot start: {error}");
-            return ExitCode::FAILURE;
-        }
+        Err(error) => return failed(&error.into(), format),
     };
     let done = runtime.block_on(async {
-        match cli.command {
-            Command::Up(up) => command::up::run(up, environment).await,
+        match command {
+            Command::Up(config) => command::up::run(config).await,
             Command::Send(send) => command::send::run(send).await,
             Command::Tail(tail) => command::tail::run(tail).await,
-            Command::Doctor(doctor) => command::doctor::run(doctor, environment).await,
+            Command::Doctor(config) => command::doctor::run(config).await,
+            Command::Config(text) => {
+                print!("{text}");
+                Ok(())
+            }
         }
     });
     // Tasks that still wait for Redis or a socket must not hold up the end.
     runtime.shutdown_background();
     match done {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
-        }
+        Err(error) => failed(&error, format),
     }
+}
+
+fn failed(error: &anyhow::Error, format: LogFormat) -> ExitCode {
+    match format {
+        LogFormat::Text => eprintln!("error: {error:#}"),
+        LogFormat::Json => tracing::error!(error = format!("{error:#}"), "failed"),
+    }
+    ExitCode::FAILURE
 }

@@ -1,51 +1,134 @@
 //! `/metrics`, in the text format of Prometheus (0.0.4).
+//!
+//! A figure is there from the start, with 0, so that a query for it is never empty: the one
+//! exception is the heartbeat, which has no age before the first. `deploy/` has a dashboard and
+//! alerts for them, and a test that holds both to this page.
 
 use std::{
-    fmt::Write,
+    fmt::{Display, Write},
     sync::atomic::{AtomicU64, Ordering},
 };
 
+use clustertalk_core::protocol::CloseCode;
+
 use crate::{
     edge::Edge,
-    sandbox::{CALL_TIME_BOUNDS, ComponentMetrics},
+    sandbox::{ComponentMetrics, Histogram, TIME_BOUNDS},
 };
 
 /// Everything this edge counts.
 pub fn text(edge: &Edge) -> String {
-    let mut page = Page(String::with_capacity(8 << 10));
-    let (opened, open, queued) = edge.connections();
+    let mut page = Page(String::with_capacity(16 << 10));
+    page.head(
+        "clustertalk_build_info",
+        "gauge",
+        "Which version is running.",
+    );
+    let version = concat!("version=\"", env!("CARGO_PKG_VERSION"), "\"");
+    page.line("clustertalk_build_info", version, 1);
+    page.one(
+        "clustertalk_draining",
+        "gauge",
+        "1 while this edge moves its clients elsewhere.",
+        u64::from(edge.is_draining()),
+    );
+    sockets(&mut page, edge);
+    relay(&mut page, edge);
+    redis(&mut page, edge);
+    let name = "clustertalk_moderation_verdicts_total";
+    page.head(name, "counter", "Messages by what moderation decided.");
+    for (action, count) in edge.sandbox().verdicts() {
+        page.line(name, &format!("action=\"{action}\""), count);
+    }
+    components(&mut page, &edge.sandbox().snapshot());
+    page.0
+}
+
+fn sockets(page: &mut Page, edge: &Edge) {
+    let server = edge.server();
+    let registry = server.as_ref().map(|server| server.registry());
+    let counters = server.as_ref().map(|server| server.counters());
+    let tls = server.as_ref().and_then(|server| server.tls());
     page.one(
         "clustertalk_connections",
         "gauge",
         "WebSocket connections now.",
-        open as u64,
-    );
-    page.one(
-        "clustertalk_connections_opened_total",
-        "counter",
-        "WebSocket connections since the start.",
-        opened,
+        registry.map_or(0, |registry| registry.len() as u64),
     );
     page.one(
         "clustertalk_queue_bytes",
         "gauge",
         "Bytes that wait for slow sockets.",
-        queued as u64,
+        registry.map_or(0, |registry| registry.queue_bytes() as u64),
     );
+    page.one(
+        "clustertalk_connections_opened_total",
+        "counter",
+        "WebSocket connections since the start.",
+        edge.connections_opened(),
+    );
+    page.one(
+        "clustertalk_connections_accepted_total",
+        "counter",
+        "Connections taken, plain ones too.",
+        counters.map_or(0, |counters| counters.accepted()),
+    );
+    page.one(
+        "clustertalk_connections_refused_total",
+        "counter",
+        "Connections beyond a limit.",
+        counters.map_or(0, |counters| counters.refused()),
+    );
+    page.one(
+        "clustertalk_accept_errors_total",
+        "counter",
+        "Times that no connection could be taken, as for want of files.",
+        counters.map_or(0, |counters| counters.accept_errors()),
+    );
+    let name = "clustertalk_closes_total";
+    page.head(
+        name,
+        "counter",
+        "WebSocket connections that this edge closed.",
+    );
+    for code in CloseCode::ALL {
+        let labels = format!("code=\"{}\"", code.code());
+        page.line(name, &labels, edge.closes(*code));
+    }
+    let figures = tls.map(|tls| &tls.figures);
+    page.one(
+        "clustertalk_tls_reloads_total",
+        "counter",
+        "Certificates switched to while running.",
+        figures.map_or(0, |figures| load(&figures.reloads)),
+    );
+    page.one(
+        "clustertalk_tls_reload_failures_total",
+        "counter",
+        "New certificates that were not taken.",
+        figures.map_or(0, |figures| load(&figures.reload_failures)),
+    );
+    page.one(
+        "clustertalk_tls_handshake_failures_total",
+        "counter",
+        "TLS handshakes that failed.",
+        figures.map_or(0, |figures| load(&figures.handshake_failures)),
+    );
+}
+
+fn relay(page: &mut Page, edge: &Edge) {
     page.one(
         "clustertalk_rooms",
         "gauge",
         "Rooms that this edge follows.",
         edge.relay().rooms_followed() as u64,
     );
-    if let Some(age) = edge.relay().heartbeat_age() {
-        page.one(
-            "clustertalk_redis_heartbeat_age_ms",
-            "gauge",
-            "Time since this edge heard itself through Redis.",
-            age,
-        );
-    }
+    page.one(
+        "clustertalk_rooms_unreadable",
+        "gauge",
+        "Rooms among them whose log is damaged.",
+        edge.relay().rooms_unreadable() as u64,
+    );
     let figures = &edge.relay().figures;
     for (name, help, counter) in [
         (
@@ -78,65 +161,121 @@ pub fn text(edge: &Edge) -> String {
             "Times that the subscription was made anew.",
             &figures.resubscriptions,
         ),
+        (
+            "clustertalk_writeless_heartbeats_total",
+            "Heartbeats while Redis refused to write (OOM, MISCONF, NOREPLICAS).",
+            &figures.writeless_heartbeats,
+        ),
+        (
+            "clustertalk_presence_corrections_total",
+            "Users whose connections Redis counted wrongly, as after a call that was not answered.",
+            &figures.presence_corrections,
+        ),
+        (
+            "clustertalk_room_failures_total",
+            "Rooms that failed by an error of ours; their connections resumed.",
+            &figures.failures,
+        ),
     ] {
         page.one(name, "counter", help, load(counter));
     }
-    components(&mut page, &edge.sandbox().snapshot());
-    page.0
+    let name = "clustertalk_reads_delayed_total";
+    let help =
+        "Frames after which a socket was read later, since its user or address sent too fast.";
+    page.head(name, "counter", help);
+    let paces = edge.paces();
+    page.line(name, "by=\"user\"", paces.users.delays());
+    page.line(name, "by=\"address\"", paces.addresses.delays());
+}
+
+fn redis(page: &mut Page, edge: &Edge) {
+    if let Some(age) = edge.relay().heartbeat_age() {
+        page.one(
+            "clustertalk_redis_heartbeat_age_seconds",
+            "gauge",
+            "Time since this edge heard itself through Redis.",
+            age as f64 / 1000.0,
+        );
+    }
+    let (times, errors) = edge.sandbox().redis();
+    let name = "clustertalk_redis_command_seconds";
+    page.head(
+        name,
+        "histogram",
+        "Commands of components by time, waiting included.",
+    );
+    page.histogram(name, "", &times);
+    page.one(
+        "clustertalk_redis_errors_total",
+        "counter",
+        "Commands of components that failed or were refused.",
+        errors,
+    );
 }
 
 fn components(page: &mut Page, components: &[ComponentMetrics]) {
     type Read = fn(&ComponentMetrics) -> u64;
-    let counters: [(&str, &str, Read); 8] = [
+    let figures: [(&str, &str, &str, Read); 9] = [
+        (
+            "clustertalk_component_running",
+            "gauge",
+            "Calls under way, responses that stream included.",
+            |metrics| metrics.running,
+        ),
         (
             "clustertalk_component_instantiations_total",
+            "counter",
             "Instances made.",
             |metrics| metrics.instantiations,
         ),
         (
             "clustertalk_component_swaps_total",
+            "counter",
             "Builds switched to while running.",
             |metrics| metrics.swaps,
         ),
         (
             "clustertalk_component_traps_total",
+            "counter",
             "Calls that trapped.",
             |metrics| metrics.traps,
         ),
         (
             "clustertalk_component_deadlines_total",
+            "counter",
             "Calls stopped at their CPU deadline.",
             |metrics| metrics.deadlines,
         ),
         (
             "clustertalk_component_memory_total",
+            "counter",
             "Calls stopped at their memory cap.",
             |metrics| metrics.memory,
         ),
         (
             "clustertalk_component_wall_total",
+            "counter",
             "Calls stopped at the wall limit.",
             |metrics| metrics.wall,
         ),
         (
             "clustertalk_component_busy_total",
+            "counter",
             "Calls refused because too many were running.",
             |metrics| metrics.busy,
         ),
         (
             "clustertalk_component_errors_total",
+            "counter",
             "Calls answered with an error.",
             |metrics| metrics.refused,
         ),
     ];
-    for (name, help, read) in counters {
-        page.head(name, "counter", help);
+    for (name, kind, help, read) in figures {
+        page.head(name, kind, help);
         for metrics in components {
-            page.line(
-                name,
-                &format!("component=\"{}\"", metrics.component),
-                read(metrics),
-            );
+            let labels = format!("component=\"{}\"", metrics.component);
+            page.line(name, &labels, read(metrics));
         }
     }
     page.head(
@@ -158,44 +297,45 @@ fn components(page: &mut Page, components: &[ComponentMetrics]) {
         "Finished calls by time, waiting included.",
     );
     for metrics in components {
-        let component = &metrics.component;
-        let bounds = CALL_TIME_BOUNDS
-            .iter()
-            .map(f64::to_string)
-            .chain(["+Inf".to_owned()]);
-        let mut sum = 0;
-        for (bound, count) in bounds.zip(&metrics.call_time_counts) {
-            sum += count;
-            page.line(
-                &format!("{name}_bucket"),
-                &format!("component=\"{component}\",le=\"{bound}\""),
-                sum,
-            );
-        }
-        let seconds = metrics.call_time_sum.as_secs_f64();
-        let _ = writeln!(page.0, "{name}_sum{{component=\"{component}\"}} {seconds}");
-        page.line(
-            &format!("{name}_count"),
-            &format!("component=\"{component}\""),
-            sum,
-        );
+        let labels = format!("component=\"{}\"", metrics.component);
+        page.histogram(name, &labels, &metrics.call_times);
     }
 }
 
 struct Page(String);
 
 impl Page {
-    fn one(&mut self, name: &str, kind: &str, help: &str, value: u64) {
+    fn one(&mut self, name: &str, kind: &str, help: &str, value: impl Display) {
         self.head(name, kind, help);
-        let _ = writeln!(self.0, "{name} {value}");
+        self.line(name, "", value);
     }
 
     fn head(&mut self, name: &str, kind: &str, help: &str) {
         let _ = writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}");
     }
 
-    fn line(&mut self, name: &str, labels: &str, value: u64) {
-        let _ = writeln!(self.0, "{name}{{{labels}}} {value}");
+    fn line(&mut self, name: &str, labels: &str, value: impl Display) {
+        let _ = match labels {
+            "" => writeln!(self.0, "{name} {value}"),
+            labels => writeln!(self.0, "{name}{{{labels}}} {value}"),
+        };
+    }
+
+    fn histogram(&mut self, name: &str, labels: &str, histogram: &Histogram) {
+        let bounds = TIME_BOUNDS
+            .iter()
+            .map(f64::to_string)
+            .chain(["+Inf".to_owned()]);
+        let comma = if labels.is_empty() { "" } else { "," };
+        let mut sum = 0;
+        for (bound, count) in bounds.zip(&histogram.counts) {
+            sum += count;
+            let labels = format!("{labels}{comma}le=\"{bound}\"");
+            self.line(&format!("{name}_bucket"), &labels, sum);
+        }
+        let seconds = histogram.sum.as_secs_f64();
+        self.line(&format!("{name}_sum"), labels, seconds);
+        self.line(&format!("{name}_count"), labels, sum);
     }
 }
 

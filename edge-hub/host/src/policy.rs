@@ -6,7 +6,10 @@
 
 mod pure;
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
 use self::pure::{Contract, Pure};
 use crate::{
@@ -28,10 +31,14 @@ const MAX_UPDATES: usize = 64;
 /// The label of messages that nobody judged.
 pub const UNREVIEWED: &str = "unreviewed";
 
+/// What a verdict can be, in the order of [`Moderation::verdicts`].
+pub const VERDICTS: [&str; 4] = ["allow", "flag", "mask", "block"];
+
 /// Reviews messages.
 pub struct Moderation {
     component: Pure<Message, Verdict>,
     fail: FailPolicy,
+    verdicts: [AtomicU64; VERDICTS.len()],
 }
 
 impl Moderation {
@@ -48,6 +55,7 @@ impl Moderation {
         Ok(Self {
             component: Pure::load(contract, runtime, dependency).await?,
             fail: dependency.fail,
+            verdicts: Default::default(),
         })
     }
 
@@ -65,6 +73,13 @@ impl Moderation {
                 self.fail(&error)?
             }
         };
+        let at = match verdict.action {
+            Action::Allow => 0,
+            Action::Flag => 1,
+            Action::Mask => 2,
+            Action::Block => 3,
+        };
+        self.verdicts[at].fetch_add(1, Ordering::Relaxed);
         Ok(Verdict {
             policy: Some(digest.to_string()),
             ..verdict
@@ -84,6 +99,11 @@ impl Moderation {
     /// Its counters.
     pub fn snapshot(&self) -> ComponentMetrics {
         self.component.snapshot()
+    }
+
+    /// How many messages got each of [`VERDICTS`], by the component or by the fail policy.
+    pub fn verdicts(&self) -> [u64; VERDICTS.len()] {
+        std::array::from_fn(|at| self.verdicts[at].load(Ordering::Relaxed))
     }
 
     fn fail(&self, error: &CallError) -> Result<Verdict, String> {

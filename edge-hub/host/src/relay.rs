@@ -9,16 +9,19 @@ mod statistics;
 mod subscriber;
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{
-        Arc, Mutex, PoisonError, RwLock,
+        Arc, Mutex, MutexGuard, PoisonError, RwLock,
         atomic::{AtomicU64, Ordering},
     },
+    thread,
+    time::Duration,
 };
 
 use clustertalk_core::{
     delivery::Publication,
     ids::{Position, RoomName, User},
+    protocol::{CloseCode, ErrorCode, ServerFrame},
 };
 use tokio::sync::{Semaphore, mpsc};
 
@@ -27,7 +30,11 @@ use self::{
     statistics::Statistics,
     subscriber::Subscriber,
 };
-use crate::{queue::Queue, store::Store};
+use crate::{
+    queue::Queue,
+    store::{Store, StoreError},
+    websocket::encode_text,
+};
 
 /// Publications that may wait for a room's task. What comes beyond is dropped: the next one that
 /// is taken shows the gap, and the log fills it.
@@ -39,6 +46,8 @@ const CATCH_UPS: usize = 64;
 pub struct Relay {
     store: Store,
     rooms: Mutex<HashMap<RoomName, RoomHandle>>,
+    /// Those of them whose log is damaged.
+    unreadable: Mutex<HashSet<RoomName>>,
     subscriber: Subscriber,
     statistics: Statistics,
     catching_up: Semaphore,
@@ -60,6 +69,12 @@ pub struct Figures {
     pub dropped: AtomicU64,
     /// Times that the subscription had to be made anew.
     pub resubscriptions: AtomicU64,
+    /// Heartbeats that Redis passed on but would not write.
+    pub writeless_heartbeats: AtomicU64,
+    /// Users whose connections Redis counted wrongly.
+    pub presence_corrections: AtomicU64,
+    /// Rooms whose task panicked.
+    pub failures: AtomicU64,
 }
 
 impl Figures {
@@ -80,6 +95,31 @@ pub struct Follower {
     /// Taken by the room that sends it a page: one is in flight over all its rooms, or those would
     /// fill its queue together.
     pub turn: Arc<Semaphore>,
+}
+
+impl Follower {
+    /// Tells a connection that a room cannot be read; it is to join again after this time.
+    fn refuse(&self, room: &RoomName, retry_after: Duration) {
+        let error = ServerFrame::error(ErrorCode::Unavailable).in_room(room.clone());
+        let error = error.retry_after(retry_after);
+        let frame = ServerFrame::Error(Box::new(error));
+        self.queue.push(encode_text(&frame.encode()));
+    }
+
+    /// Has the client come back and resume.
+    fn close(&self) {
+        let code = CloseCode::Internal;
+        self.queue.close_with(code.code(), code.sentence());
+    }
+}
+
+impl Drop for Follower {
+    fn drop(&mut self) {
+        // Whatever task served it here ends in the midst: it must not wait in silence.
+        if thread::panicking() {
+            self.close();
+        }
+    }
 }
 
 /// How to reach a room's task.
@@ -104,6 +144,7 @@ impl Relay {
             statistics: Statistics::start(store.clone()),
             store,
             rooms: Mutex::default(),
+            unreadable: Mutex::default(),
             catching_up: Semaphore::new(CATCH_UPS),
             figures: Figures::default(),
         })
@@ -127,7 +168,13 @@ impl Relay {
             .or_insert_with(|| self.open(room.clone()))
             .clone();
         // Under the lock: a room that is about to end looks into its mailbox under the same one.
-        let _ = handle.control.send(Control::Attach { follower, since });
+        let attach = Control::Attach { follower, since };
+        if let Err(mpsc::error::SendError(Control::Attach { follower, .. })) =
+            handle.control.send(attach)
+        {
+            // Its task has just panicked, and this was not among what it took along.
+            follower.close();
+        }
         handle
     }
 
@@ -152,6 +199,11 @@ impl Relay {
     /// Rooms followed now.
     pub fn rooms_followed(&self) -> usize {
         self.rooms().len()
+    }
+
+    /// Rooms among them whose log cannot be read.
+    pub fn rooms_unreadable(&self) -> usize {
+        self.unreadable().len()
     }
 
     /// Milliseconds since this edge last heard its own heartbeat through Redis; `None` before the
@@ -182,9 +234,55 @@ impl Relay {
             publications,
             position: Arc::default(),
         };
-        let task = Room::new(Arc::clone(self), room, handle.clone());
-        tokio::spawn(task.run(commands, published));
+        let task = Room::new(Arc::clone(self), room.clone(), handle.clone());
+        self.supervise(room, handle.clone(), task.run(commands, published));
         handle
+    }
+
+    /// Runs a room's task. If that panics, the next who joins finds a new one; those who followed
+    /// the room are closed to resume when the task lets them go ([`Follower`]).
+    fn supervise(
+        self: &Arc<Self>,
+        room: RoomName,
+        handle: RoomHandle,
+        task: impl Future<Output = ()> + Send + 'static,
+    ) {
+        let relay = Arc::clone(self);
+        let task = tokio::spawn(task);
+        tokio::spawn(async move {
+            let Err(error) = task.await else { return };
+            if !error.is_panic() {
+                return;
+            }
+            tracing::error!(%room, %error, "a room failed; its connections resume");
+            Figures::count(&relay.figures.failures, 1);
+            let mut rooms = relay.rooms();
+            let is_same = |found: &RoomHandle| found.control.same_channel(&handle.control);
+            if rooms.get(&room).is_some_and(is_same) {
+                relay.forget(&mut rooms, &room);
+            }
+        });
+    }
+
+    /// The room's task has ended, or ends.
+    fn forget(&self, rooms: &mut HashMap<RoomName, RoomHandle>, room: &RoomName) {
+        rooms.remove(room);
+        // Under the lock, so that it comes before the subscription of a task that follows this one.
+        self.subscriber.unsubscribe(room);
+        self.unreadable().remove(room);
+    }
+
+    /// A room's log is damaged: told once, until it can be read again.
+    fn note_unreadable(&self, room: &RoomName, error: &StoreError) {
+        if self.unreadable().insert(room.clone()) {
+            tracing::warn!(%room, %error, "the log of a room cannot be read");
+        }
+    }
+
+    fn note_readable(&self, room: &RoomName) {
+        if self.unreadable().remove(room) {
+            tracing::info!(%room, "the log of the room can be read again");
+        }
     }
 
     /// A publication came for a room.
@@ -205,7 +303,15 @@ impl Relay {
         }
     }
 
-    fn rooms(&self) -> std::sync::MutexGuard<'_, HashMap<RoomName, RoomHandle>> {
+    fn rooms(&self) -> MutexGuard<'_, HashMap<RoomName, RoomHandle>> {
         self.rooms.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn unreadable(&self) -> MutexGuard<'_, HashSet<RoomName>> {
+        let unreadable = self.unreadable.lock();
+        unreadable.unwrap_or_else(PoisonError::into_inner)
+    }
 }
+
+#[cfg(test)]
+mod tests;

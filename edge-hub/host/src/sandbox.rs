@@ -23,6 +23,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use opentelemetry::trace::SpanKind;
 use tokio::{
     runtime::Handle,
     sync::Semaphore,
@@ -35,6 +36,7 @@ use wasmtime_wasi_http::p2::bindings::ProxyPre;
 use self::{
     bindings::SocketHandlerPre,
     guard::Allowance,
+    redis::RedisFigures,
     store::{Context, State},
 };
 pub use self::{
@@ -47,7 +49,7 @@ pub use self::{
     engine::Runtime,
     error::{CallError, LoadError},
     http::ResponseBody,
-    metrics::{CALL_TIME_BOUNDS, ComponentMetrics},
+    metrics::{ComponentMetrics, Histogram, TIME_BOUNDS},
     redis::{Pending, PoolLimits, Redis, RedisConnection, RedisError, RedisPool, RedisValue},
 };
 pub(crate) use self::{
@@ -56,7 +58,8 @@ pub(crate) use self::{
 };
 use crate::{
     application::{self, Application, Caps, MODERATOR, RECORDER, Triggers},
-    policy::{Analytics, Moderation},
+    policy::{Analytics, Moderation, VERDICTS},
+    traces,
 };
 
 /// The longest that one event may take, waiting included.
@@ -79,6 +82,7 @@ struct Inner {
     runtime: Arc<Runtime>,
     guests: BTreeMap<String, Guest>,
     policies: Vec<Policy>,
+    redis_figures: Arc<RedisFigures>,
     events: Semaphore,
     requests: Arc<Semaphore>,
 }
@@ -112,6 +116,7 @@ impl Sandbox {
         redis: Arc<dyn Redis>,
     ) -> Result<Self, LoadError> {
         let runtime = Arc::new(Runtime::start(data)?);
+        let redis_figures = Arc::new(RedisFigures::default());
         let mut policies = Vec::new();
         let mut loading = Vec::new();
         for (id, component) in &application.components {
@@ -134,6 +139,7 @@ impl Sandbox {
                 variables: component.variables.clone(),
                 allowed_hosts: Arc::new(component.allowed_hosts.clone()),
                 redis: Arc::clone(&redis),
+                redis_figures: Arc::clone(&redis_figures),
                 moderation,
                 analytics,
             });
@@ -154,6 +160,7 @@ impl Sandbox {
             runtime,
             guests,
             policies,
+            redis_figures,
             events: Semaphore::new(MAX_EVENTS),
             requests: Arc::new(Semaphore::new(MAX_REQUESTS)),
         })))
@@ -190,7 +197,12 @@ impl Sandbox {
                 .handle(&self.0.runtime, now, connection, session, event)
                 .await
         };
-        let result = match timeout(EVENT_WALL, call).await {
+        let called = timeout(EVENT_WALL, call);
+        let called = traces::within("hub", SpanKind::Internal, called, |called| match called {
+            Ok(result) => traces::Told::outcome(result),
+            Err(_) => traces::Told::outcome::<()>(&Err(CallError::Wall)),
+        });
+        let result = match called.await {
             Ok(result) => result,
             Err(_) => Err(CallError::Wall),
         };
@@ -242,6 +254,25 @@ impl Sandbox {
             Policy::Analytics(analytics) => analytics.snapshot(),
         });
         guests.chain(policies).collect()
+    }
+
+    /// How long Redis took to answer components, commands that block excepted, and how many of
+    /// their commands failed.
+    pub fn redis(&self) -> (Histogram, u64) {
+        self.0.redis_figures.snapshot()
+    }
+
+    /// Messages by what moderation decided: each action with its count.
+    pub fn verdicts(&self) -> [(&'static str, u64); 4] {
+        let mut sums = VERDICTS.map(|action| (action, 0));
+        for policy in &self.0.policies {
+            if let Policy::Moderation(moderation) = policy {
+                for ((_, sum), count) in sums.iter_mut().zip(moderation.verdicts()) {
+                    *sum += count;
+                }
+            }
+        }
+        sums
     }
 
     fn guest(&self, component: &str) -> Result<&Guest, CallError> {

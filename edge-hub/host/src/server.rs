@@ -8,8 +8,10 @@ mod admission;
 mod connection;
 mod handshake;
 mod listen;
+mod network;
 mod origins;
 mod registry;
+mod tls;
 
 use std::{
     future::Future,
@@ -37,8 +39,10 @@ use self::admission::Admission;
 pub use self::{
     handshake::SUBPROTOCOL,
     listen::listen,
+    network::network,
     origins::Origins,
     registry::{Queues, Registry},
+    tls::{Tls, TlsError},
 };
 use crate::{
     queue::{DEFAULT_QUEUE_BYTES, Queue},
@@ -53,7 +57,8 @@ pub trait Service: Send + Sync + 'static {
     /// The application's half of a WebSocket.
     type Handler: socket::Handler;
 
-    /// Answers a plain request. Nothing here bounds how long a body may take or how large it is.
+    /// Answers a plain request, whose extensions have the `Scheme` that it came by. Nothing here
+    /// bounds how long a body may take or how large it is.
     fn respond(
         &self,
         request: Request<Incoming>,
@@ -99,6 +104,8 @@ pub struct Refusal {
 pub struct Options {
     /// Which pages may open a WebSocket; others are answered with 403.
     pub origins: Origins,
+    /// HTTPS with this, and HTTP without.
+    pub tls: Option<Arc<Tls>>,
     pub socket: socket::Limits,
     /// Bytes that may wait for one slow socket; at it the socket is closed with 4501. 256 KiB.
     pub queue_bytes: usize,
@@ -119,6 +126,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             origins: Origins::Loopback,
+            tls: None,
             socket: socket::Limits::default(),
             queue_bytes: DEFAULT_QUEUE_BYTES,
             connections: 18_000,
@@ -211,6 +219,11 @@ impl<S: Service> Server<S> {
 
     pub fn counters(&self) -> &Counters {
         &self.counters
+    }
+
+    /// What it serves HTTPS with, if it does.
+    pub fn tls(&self) -> Option<&Tls> {
+        self.options.tls.as_deref()
     }
 
     pub fn service(&self) -> &S {

@@ -27,7 +27,7 @@ use std::{
 
 use bytes::Bytes;
 use socket2::SockRef;
-use tokio::{io::AsyncWrite, net::TcpStream, time::Instant};
+use tokio::{io::AsyncWrite, time::Instant};
 
 use self::{
     deadlines::{Deadline, Deadlines},
@@ -35,6 +35,7 @@ use self::{
 };
 use crate::{
     queue::{self, BATCH_FRAMES, Queue},
+    stream::Stream,
     websocket::close_code,
 };
 
@@ -103,7 +104,7 @@ impl Default for Limits {
 /// Serves a connection whose handshake is done until it has ended, and says why it did.
 /// `read_ahead` is what came after the handshake and was read with it.
 pub fn run<H: Handler>(
-    stream: TcpStream,
+    stream: Stream,
     read_ahead: &[u8],
     queue: Arc<Queue>,
     limits: Limits,
@@ -142,14 +143,14 @@ impl<H> Unpin for Run<H> {}
 
 /// How far the connection has got.
 enum Link {
-    Open(TcpStream),
+    Open(Stream),
     /// A close frame is queued. What the peer says no longer counts.
     Flushing {
-        stream: TcpStream,
+        stream: Stream,
         peer_ended: bool,
     },
     /// Everything is written and the write half shut.
-    Lingering(TcpStream),
+    Lingering(Stream),
     Gone,
 }
 
@@ -215,7 +216,10 @@ impl<H: Handler> Run<H> {
             };
             let mut batch = [const { Bytes::new() }; BATCH_FRAMES];
             let outgoing = self.queue.outgoing(context.waker(), &mut batch);
-            if outgoing.frames > 0 {
+            let mut flushed = false;
+            if outgoing.frames == 0 {
+                flushed = Pin::new(stream).poll_flush(context)?.is_ready();
+            } else {
                 let slices: [IoSlice<'_>; BATCH_FRAMES] =
                     std::array::from_fn(|at| IoSlice::new(&batch[at]));
                 let slices = &slices[..outgoing.frames];
@@ -231,7 +235,7 @@ impl<H: Handler> Run<H> {
             }
             if let queue::Phase::Closing(code) = outgoing.phase {
                 self.begin_closing(Cause::Host(code));
-                if outgoing.frames == 0 {
+                if flushed {
                     self.flushed(context)?;
                 }
             }
@@ -359,9 +363,14 @@ impl<H: Handler> Run<H> {
                 mut stream,
                 peer_ended: false,
             } => {
-                // Shutting a TCP socket never waits.
-                let _ = Pin::new(&mut stream).poll_shutdown(context)?;
-                self.link = Link::Lingering(stream);
+                // TLS says at its end that nothing was cut off, and may have to wait for that.
+                self.link = match Pin::new(&mut stream).poll_shutdown(context)? {
+                    Poll::Ready(()) => Link::Lingering(stream),
+                    Poll::Pending => Link::Flushing {
+                        stream,
+                        peer_ended: false,
+                    },
+                };
             }
             Link::Flushing {
                 peer_ended: true, ..
@@ -379,7 +388,7 @@ impl<H: Handler> Run<H> {
             Deadline::Close => {
                 if let Link::Flushing { stream, .. } | Link::Lingering(stream) = &self.link {
                     // What the peer did not take would otherwise stay in the kernel for minutes.
-                    let _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
+                    let _ = SockRef::from(stream.tcp()).set_linger(Some(Duration::ZERO));
                 }
                 self.lose();
             }

@@ -7,7 +7,7 @@ use clustertalk_core::{
     ids::RoomName,
     limits::Limits,
     redis::{self as contract, Call, Keyspace, Presence, Value},
-    store::{Members, Range, Stretch},
+    store::{Attendance, Correction, Members, Range, Stretch},
 };
 use redis::{
     AsyncConnectionConfig, Client, Cmd,
@@ -35,6 +35,24 @@ pub enum StoreError {
     Redis(#[from] redis::RedisError),
     #[error("Redis answered what was not asked for: {0}")]
     Reply(#[from] contract::ReplyError),
+}
+
+impl StoreError {
+    /// The code of a primary that is there and takes no writes for now.
+    pub fn refused_write(&self) -> Option<&str> {
+        match self {
+            Self::Redis(error) => error.code().filter(|code| contract::refuses_writes(code)),
+            Self::Reply(_) => None,
+        }
+    }
+
+    /// Whether Redis answers, and it is what it holds that cannot be read.
+    pub fn is_unreadable(&self) -> bool {
+        match self {
+            Self::Redis(error) => error.code() == Some(contract::CORRUPT),
+            Self::Reply(_) => true,
+        }
+    }
 }
 
 impl Store {
@@ -128,6 +146,24 @@ impl Store {
         Ok(contract::members(&reply[..reply.len().min(1)])?.count)
     }
 
+    /// Whom Redis counts in a room for this edge.
+    pub async fn attendance(&self, room: &RoomName) -> Result<Vec<Attendance>, StoreError> {
+        let command = contract::list_attendance(&self.keyspace, room, &self.edge);
+        Ok(contract::attendance(&self.command(&command).await?))
+    }
+
+    /// Puts right what is still as it was found; answers how many users that were.
+    pub async fn correct_presence(
+        &self,
+        room: &RoomName,
+        corrections: &[Correction],
+    ) -> Result<usize, StoreError> {
+        let change = Presence::Correct(corrections);
+        let call = contract::presence(&self.keyspace, room, &self.edge, change);
+        let corrected = contract::corrected(&self.call(&call).await?)?;
+        Ok(usize::try_from(corrected).unwrap_or(usize::MAX))
+    }
+
     /// Publishes something ephemeral to a room.
     pub async fn publish(&self, room: &RoomName, payload: String) -> Result<(), StoreError> {
         self.command(&["PUBLISH".into(), self.keyspace.channel(room), payload])
@@ -158,6 +194,16 @@ impl Store {
             .lines()
             .find_map(|line| line.strip_prefix("redis_version:"));
         Ok(version.unwrap_or("unknown").trim().to_owned())
+    }
+
+    /// The policy by which a full Redis would remove rooms in silence, if it has one.
+    pub async fn eviction_policy(&self) -> Result<Option<String>, StoreError> {
+        let info = self.command(&["INFO".into(), "memory".into()]).await?;
+        let Some(Value::Bytes(info)) = info.first() else {
+            return Ok(None);
+        };
+        let info = String::from_utf8_lossy(info);
+        Ok(contract::eviction_policy(&info).map(str::to_owned))
     }
 
     async fn send(&self, command: Cmd) -> Result<Vec<Value>, StoreError> {

@@ -42,6 +42,7 @@ identity = ""
 identity_secrets = ""
 publish_keys = ""
 private_rooms = ""
+limits = "{}"
 [component.hub.dependencies]
 "clustertalk:moderation/moderator@1.0.0" = { path = "target/components/moderation.wasm" }
 "clustertalk:analytics/recorder@1.0.0" = { path = "target/components/analytics.wasm" }

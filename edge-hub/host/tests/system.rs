@@ -10,12 +10,21 @@ mod system {
     mod client;
     mod command_line;
     mod components;
+    mod configuration;
     mod crashes;
+    mod drain;
     mod harness;
     mod http;
     mod http_client;
+    mod logs;
+    mod monitoring;
+    mod operations_doc;
+    mod presence;
     mod redis_doc;
     mod resume;
     mod slow_consumer;
+    mod tls;
+    mod traces;
+    mod transcript;
     mod two_edges;
 }

@@ -47,7 +47,7 @@ export class Edge {
 
   /** Starts the process on the same port and data; resolves when it says that it serves. */
   async restart() {
-    const listen = ["--listen", `127.0.0.1:${this.port}`, "--data", this.#data, "--redis", this.#redis];
+    const listen = ["--listen", `127.0.0.1:${this.port}`, "--admin", "off", "--data", this.#data, "--redis", this.#redis];
     this.#child = spawn(BINARY, ["up", ...listen], {
       cwd: ROOT,
       env: { ...process.env, ...this.#variables },

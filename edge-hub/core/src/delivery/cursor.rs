@@ -53,7 +53,17 @@ impl RoomCursor {
         }
     }
 
-    /// Takes a position that the log itself vouches for: an answer to a read, or `joined`.
+    /// Takes the position at which a new truth begins, as `joined` does. Beyond what was passed
+    /// nothing tells whether it is the same branch of the log.
+    pub fn turn(&mut self, start: Position) {
+        if start.seq > self.position.seq {
+            self.passed.clear();
+        }
+        self.advance(start);
+    }
+
+    /// Takes a position that the log itself vouches for: what hangs on the own one, or one at or
+    /// below it.
     pub fn advance(&mut self, position: Position) {
         if position.seq <= self.position.seq {
             if self.tag_at(position.seq) == Some(position.tag) {
@@ -126,6 +136,16 @@ mod tests {
         };
         assert_eq!(cursor.offer(&span), Offer::Deliver);
         assert_eq!(cursor.position(), Position::new(9, tag(9)));
+    }
+
+    #[test]
+    fn beyond_what_was_passed_nothing_is_known_of_what_was() {
+        let mut cursor = RoomCursor::new(Position::new(2, tag(2)), 8);
+        cursor.turn(Position::new(9, tag(99)));
+        assert_eq!(cursor.tag_at(2), None);
+        assert_eq!(cursor.offer(&link(10, 99, 100)), Offer::Deliver);
+        cursor.turn(Position::new(9, tag(99)));
+        assert_eq!(cursor.tag_at(9), Some(tag(99)));
     }
 
     #[test]

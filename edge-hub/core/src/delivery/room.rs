@@ -15,7 +15,7 @@ use super::{Offer, RoomCursor};
 use crate::ids::{Position, RoomName};
 use crate::limits::{EDGE_TAGS, Limits};
 use crate::log::{Entry, Link};
-use crate::protocol::{EntryFrame, ErrorCode, ServerFrame};
+use crate::protocol::{EntryFrame, ServerFrame};
 use crate::store::{Members, Range, Stretch};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -23,10 +23,14 @@ use std::time::Duration;
 /// Before the log is read again that could not be opened; it doubles up to [`LONGEST_PAUSE`].
 const PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// The longest pause where the log itself is damaged: an operator has to mend it.
+const DAMAGED_PAUSE: Duration = Duration::from_secs(30);
 /// Before a reader gets another turn whose own read failed.
 const READER_PAUSE: Duration = Duration::from_millis(500);
-/// When a client may ask again for a room that cannot be opened.
-const RETRY: Duration = Duration::from_secs(1);
+/// The least time after which a client is to join again.
+const SOONEST_RETRY: Duration = Duration::from_secs(1);
+/// When a client is to join again whose own read found a damaged log.
+const DAMAGED_RETRY: Duration = Duration::from_secs(10);
 
 /// A connection, by its number on this edge.
 pub type Reader = u64;
@@ -58,6 +62,8 @@ pub enum Input {
     },
     /// Answers [`Effect::Read`]: the store did not.
     Failed(ReadTicket),
+    /// Answers [`Effect::Read`]: what the store holds is no log.
+    Damaged(ReadTicket),
 }
 
 /// Everything that the host must do.
@@ -80,8 +86,11 @@ pub enum Effect {
     Tell(Told),
     /// Queue a page for one reader.
     Page { reader: Reader, told: Told },
-    /// Queue any other frame for one reader.
-    Send { reader: Reader, frame: ServerFrame },
+    /// Forget a reader that waits, and tell it to join again after this time.
+    Refuse {
+        reader: Reader,
+        retry_after: Duration,
+    },
     /// The reader follows from here on.
     Follow { reader: Reader },
 }
@@ -169,6 +178,7 @@ enum State {
     /// Its log has not been read, so there is no place to attach anyone to.
     Opening {
         failures: u32,
+        pause: Duration,
     },
     Standing,
     /// It reads on from where its cursor was.
@@ -187,8 +197,6 @@ struct Waiting {
     since: Option<Position>,
     /// Whether it was told `joined`.
     is_joined: bool,
-    /// Whether it was told that the room cannot be opened.
-    is_refused: bool,
     wish: u64,
     step: Step,
 }
@@ -212,7 +220,10 @@ impl Room {
             page_bytes: limits.page_bytes,
             recent_messages: limits.recent_messages,
             cursor: RoomCursor::new(Position::ORIGIN, memory.tags),
-            state: State::Opening { failures: 0 },
+            state: State::Opening {
+                failures: 0,
+                pause: Duration::ZERO,
+            },
             missed: None,
             check_again: false,
             cache: Cache::new(memory.entries, memory.bytes),
@@ -269,8 +280,10 @@ impl Room {
                 ticket: ReadTicket::Reader(ticket),
                 stretch,
             } => self.loaded_for(ticket, stretch),
-            Input::Failed(ReadTicket::Room) => self.failed(),
+            Input::Failed(ReadTicket::Room) => self.failed(LONGEST_PAUSE),
             Input::Failed(ReadTicket::Reader(ticket)) => self.failed_for(ticket),
+            Input::Damaged(ReadTicket::Room) => self.failed(DAMAGED_PAUSE),
+            Input::Damaged(ReadTicket::Reader(ticket)) => self.damaged_for(ticket),
         }
         std::mem::take(&mut self.effects)
     }
@@ -378,14 +391,17 @@ impl Room {
         }
     }
 
-    fn failed(&mut self) {
-        match &mut self.state {
+    fn failed(&mut self, longest_pause: Duration) {
+        match self.state {
             State::Standing => {}
-            State::Opening { failures } => {
-                let pause = PAUSE * 2_u32.pow((*failures).min(8));
-                *failures = failures.saturating_add(1);
-                self.refuse_all();
-                self.read_newest(pause.min(LONGEST_PAUSE));
+            State::Opening { failures, .. } => {
+                let pause = (PAUSE * 2_u32.pow(failures.min(8))).min(longest_pause);
+                let failures = failures.saturating_add(1);
+                self.state = State::Opening { failures, pause };
+                while let Some((&reader, _)) = self.waiting.first_key_value() {
+                    self.refuse(reader, pause);
+                }
+                self.read_newest(pause);
             }
             State::Checking { .. } | State::Diverged { .. } => {
                 // The cursor has not moved: the next publication or check tries again.
@@ -415,14 +431,12 @@ impl Room {
         waiting.filter_map(|(&reader, waiting)| (waiting.step == Step::Room).then_some(reader))
     }
 
-    fn refuse_all(&mut self) {
-        for (&reader, waiting) in &mut self.waiting {
-            if !std::mem::replace(&mut waiting.is_refused, true) {
-                let error = ServerFrame::error(ErrorCode::Unavailable).retry_after(RETRY);
-                let frame = ServerFrame::Error(Box::new(error.in_room(self.name.clone())));
-                self.effects.push(Effect::Send { reader, frame });
-            }
-        }
+    fn refuse(&mut self, reader: Reader, retry_after: Duration) {
+        self.waiting.remove(&reader);
+        self.effects.push(Effect::Refuse {
+            reader,
+            retry_after: retry_after.max(SOONEST_RETRY),
+        });
     }
 
     fn deliver(&mut self, entry: Entry) {
@@ -443,9 +457,9 @@ impl Room {
 
     /// Takes over what the log says without delivering it.
     fn stand_after(&mut self, catch: Catch) {
-        if let Some(first) = catch.entries.first() {
-            self.cursor.advance(first.link.before());
-        }
+        let first = catch.entries.first();
+        self.cursor
+            .turn(first.map_or(catch.position, |entry| entry.link.before()));
         for entry in catch.entries {
             self.cursor.advance(entry.link.position());
             self.cache.push(entry);
@@ -458,12 +472,14 @@ impl Room {
         let waiting = Waiting {
             since,
             is_joined: false,
-            is_refused: false,
             wish: self.wishes,
             step: Step::Room,
         };
         self.waiting.insert(reader, waiting);
-        if let State::Opening { .. } = self.state {
+        if let State::Opening { failures, pause } = self.state {
+            if failures > 0 {
+                self.refuse(reader, pause);
+            }
             return;
         }
         if since.is_some_and(|since| since.seq > self.cursor.position().seq) {
@@ -574,6 +590,12 @@ impl Room {
     fn failed_for(&mut self, ticket: Ticket) {
         if self.wish(ticket, &[Step::Read, Step::ReadRecent]).is_some() {
             self.await_turn(ticket.reader, READER_PAUSE);
+        }
+    }
+
+    fn damaged_for(&mut self, ticket: Ticket) {
+        if self.wish(ticket, &[Step::Read, Step::ReadRecent]).is_some() {
+            self.refuse(ticket.reader, DAMAGED_RETRY);
         }
     }
 

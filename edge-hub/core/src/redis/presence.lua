@@ -3,16 +3,18 @@
 --
 -- KEYS: 1 edges (zset: edge -> expiry in ms), 2 members of this edge (hash: user -> "COUNT NAME")
 -- ARGV: 1 operation      "join", "leave", "drop" (all connections of this edge leave), "sweep",
---                        "list", "refresh"
+--                        "list", "refresh", "correct"
 --       2 edge           3 prefix of the members' keys (KEYS[2] less the edge)
 --       4 channel        5 publish command
 --       6 life of an edge without refresh, ms
 --       7 user id        8 user's name (JSON)   9 connection id, which is not told of itself
 --      10 most members to list
+--      for "correct", from 11 on, four each: user id, user's name (JSON), the connections that this
+--         edge's row was found to have (0: there was no row), the connections that there are
 --
 -- Reply, flat: {members, id, name, id, name, …}; ids and names for "list" only. For "sweep" and
--- "drop" the first is followed by the number of members that left. "refresh": {1}, or {0} if the
--- edge had expired and was swept, so that its connections have to join again.
+-- "drop" the first is followed by the number of members that left, for "correct" by the number of
+-- rows put right. "refresh": the users of this edge alone; 0 also if it had expired and was swept.
 
 local edges, members = KEYS[1], KEYS[2]
 local operation, edge, prefix = ARGV[1], ARGV[2], ARGV[3]
@@ -108,7 +110,46 @@ if operation == 'refresh' then
   if not redis.call('ZSCORE', edges, edge) then return {0} end
   redis.call('ZADD', edges, int(now + life), edge)
   redis.call('PEXPIRE', members, life * 100)
-  return {1}
+  return {redis.call('HLEN', members)}
+end
+
+if operation == 'correct' then
+  local rows, come, gone, corrected = {}, {}, {}, 0
+  -- Whoever joined or left since the rows were read is right by now, or will be looked at again.
+  for i = 11, #ARGV, 4 do
+    local row = redis.call('HGET', members, ARGV[i])
+    local connections, shown = string.match(row or '0 ', '^(%d+) (.*)$')
+    if connections == ARGV[i + 2] then
+      corrected = corrected + 1
+      if ARGV[i + 3] == '0' then
+        gone[#gone + 1] = {ARGV[i], shown}
+      else
+        rows[#rows + 1] = {ARGV[i], ARGV[i + 3] .. ' ' .. ARGV[i + 1]}
+        if not row then come[#come + 1] = {ARGV[i], ARGV[i + 1]} end
+      end
+    end
+  end
+  -- What a full server refuses comes first: it refuses the whole then, and nobody goes unannounced.
+  if #rows > 0 then
+    redis.call('ZADD', edges, int(now + life), edge)
+    for _, row in ipairs(rows) do redis.call('HSET', members, row[1], row[2]) end
+    redis.call('PEXPIRE', members, life * 100)
+  end
+  for _, who in ipairs(gone) do redis.call('HDEL', members, who[1]) end
+  if redis.call('EXISTS', members) == 0 then redis.call('ZREM', edges, edge) end
+  local total = count()
+  local announcements = 0
+  local function tell(what, users)
+    for _, who in ipairs(users) do
+      if announcements < 200 and not elsewhere(who[1], edge) then
+        announcements = announcements + 1
+        announce(what, who[1], who[2], total, '')
+      end
+    end
+  end
+  tell('left', gone)
+  tell('joined', come)
+  return {total, corrected}
 end
 
 if operation == 'drop' then

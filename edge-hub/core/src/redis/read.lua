@@ -11,7 +11,8 @@
 -- One item always fits, whatever its size. With "after" the entry of the number itself is not
 -- counted: it comes on top, so that its reader can compare tags and still gets on.
 --
--- Reply, flat: {first from, first prev, head seq, head tag, more, item, item, …}
+-- Reply, flat: {first from, first prev, head seq, head tag, more, item, item, …}; an error CORRUPT
+-- if one of them, or the lowest or newest, is not an entry of ours
 --   first: the lowest entry or tombstone kept; 0 and zeros for an empty log
 --   more:  1 if the log goes on beyond the items, in the direction of reading
 
@@ -22,7 +23,9 @@ local zeros = '0000000000000000'
 local function int(n) return string.format('%.0f', n) end
 local function number_of(entry) return tonumber(string.match(entry[1], '^(%d+)')) end
 local function link_of(event)
-  return string.match(event, '^{"v":%d+,"seq":(%d+),"prev":"(%x+)","tag":"(%x+)"')
+  local seq, prev, tag = string.match(event, '^{"v":%d+,"seq":(%d+),"prev":"(%x+)","tag":"(%x+)"')
+  if not seq then error({err = 'CORRUPT an entry of ' .. log .. ' is not one of ours'}) end
+  return seq, prev, tag
 end
 local function from_of(event)
   local from = string.match(event, '^{"v":%d+,"seq":%d+,"prev":"%x+","tag":"%x+","at":%d+,"from":(%d+)')
@@ -33,7 +36,6 @@ local newest = redis.call('XREVRANGE', log, '+', '-', 'COUNT', 1)[1]
 if not newest then return {'0', zeros, '0', zeros, '0'} end
 local head = number_of(newest)
 local _, _, head_tag = link_of(newest[2][2])
-if not head_tag then return redis.error_reply('CORRUPT the last entry of ' .. log .. ' is not one of ours') end
 
 -- The lowest kept: the first entry, or the tombstones right below it.
 local oldest = redis.call('XRANGE', log, '-', '+', 'COUNT', 1)[1]
@@ -48,7 +50,8 @@ end
 
 local items, size, own, full = {}, 0, 0, false
 local function take(event)
-  if mode == 'after' and #items == 0 and tonumber((link_of(event))) == seq then
+  local number = tonumber((link_of(event)))
+  if mode == 'after' and #items == 0 and number == seq then
     items[1], own = event, 1
     return
   end

@@ -5,6 +5,7 @@ use super::world::{World, ids, stored};
 use clustertalk_core::delivery::{CatchUp, Lost, Reason, catch_up};
 use clustertalk_core::ids::Position;
 use clustertalk_core::log::Content;
+use clustertalk_core::redis::{CORRUPT, read};
 use clustertalk_core::store::{Appended, Mode, Range};
 
 #[test]
@@ -96,6 +97,32 @@ fn a_foreign_entry_stops_the_room_until_it_is_removed() {
         ids(&world.read(Range::Tail, 3, 1 << 20)),
         ["m2", "-1795459200000", "m3"]
     );
+}
+
+#[test]
+fn a_stretch_with_a_foreign_entry_or_tombstone_is_refused_as_corrupt() {
+    // The newest, the lowest, one that was removed from the middle.
+    for foreign in [
+        "XADD @log 5-0 event hello",
+        "HSET @tombstones 1 hello",
+        "HSET @tombstones 3 hello",
+    ] {
+        let mut world = World::new();
+        world.fill(1..=4);
+        world.run("XDEL @log 1-0 3-0");
+        assert_eq!(ids(&world.read(Range::Tail, 10, 1 << 20)), ["m2", "m4"]);
+        world.run(foreign);
+        for range in [
+            Range::Tail,
+            Range::After(2),
+            Range::From(1),
+            Range::Before(5),
+        ] {
+            let call = read(&world.keyspace, &world.room, range, 10, 1 << 20);
+            let error = world.redis.call(&call).unwrap_err();
+            assert!(error.starts_with(CORRUPT), "{foreign}, {range:?}: {error}");
+        }
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 use super::server::{Reply, Server};
 use super::world::{World, draft, draft_saying, stored};
-use clustertalk_core::redis::heartbeat;
+use clustertalk_core::redis::{bare_heartbeat, eviction_policy, heartbeat, refuses_writes};
 use clustertalk_core::store::{Appended, Mode};
 use clustertalk_core::time::Timestamp;
 use std::time::{Duration, Instant};
@@ -86,6 +86,16 @@ fn a_full_server_stores_and_publishes_nothing() {
 }
 
 #[test]
+fn a_server_that_would_evict_rooms_is_recognised() {
+    let mut world = World::on(Server::with(&["--maxmemory-policy", "noeviction"]));
+    let info = world.run("INFO memory").text();
+    assert_eq!(eviction_policy(&info), None);
+    world.run("CONFIG SET maxmemory-policy volatile-lru");
+    let info = world.run("INFO memory").text();
+    assert_eq!(eviction_policy(&info), Some("volatile-lru"));
+}
+
+#[test]
 fn an_edge_that_may_not_publish_or_remember_stores_nothing() {
     for lacking in ["-publish", "-zadd"] {
         let mut world = World::new();
@@ -143,4 +153,48 @@ fn a_heartbeat_is_published_by_a_primary_and_refused_by_a_replica() {
         error.contains("READONLY") || error.contains("read only"),
         "{error}"
     );
+}
+
+#[test]
+fn a_primary_that_refuses_writes_passes_bare_heartbeats_on() {
+    let mut world = World::new();
+    let call = heartbeat(&world.keyspace, "e1", "17");
+    let bare = bare_heartbeat(&world.keyspace, "e1", "18");
+    let mut listener = world.server.connect();
+    listener.subscribe("ct:{_control}:heartbeat:e1");
+    let code = |error: String| error.split(' ').next().unwrap_or_default().to_owned();
+
+    world.run("CONFIG SET min-replicas-to-write 1");
+    let refusal = code(world.redis.call(&call).unwrap_err());
+    assert_eq!(refusal, "NOREPLICAS");
+    assert!(refuses_writes(&refusal));
+    assert_eq!(world.redis.send(&bare), Reply::Integer(1));
+    assert_eq!(listener.published(), "18");
+
+    // A demoted node would pass them on as well, but it is not one to stay with.
+    world.run("REPLICAOF 127.0.0.1 1");
+    let refusal = code(world.redis.call(&call).unwrap_err());
+    assert_eq!(refusal, "READONLY");
+    assert!(!refuses_writes(&refusal));
+}
+
+#[test]
+fn a_primary_whose_disk_fails_passes_bare_heartbeats_on() {
+    let mut world = World::on(Server::with(&["--save", "900 1"]));
+    world.append("ada", "m1");
+    world.server.remove_folder();
+    world.run("BGSAVE");
+    let call = heartbeat(&world.keyspace, "e1", "17");
+    let began = Instant::now();
+    let error = loop {
+        match world.redis.call(&call) {
+            Err(error) => break error,
+            Ok(_) => assert!(began.elapsed() < Duration::from_secs(20), "it saved"),
+        }
+    };
+    let code = error.split(' ').next().unwrap_or_default();
+    assert_eq!(code, "MISCONF");
+    assert!(refuses_writes(code));
+    let bare = bare_heartbeat(&world.keyspace, "e1", "18");
+    assert_eq!(world.redis.send(&bare), Reply::Integer(0));
 }

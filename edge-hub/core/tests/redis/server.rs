@@ -49,6 +49,11 @@ impl Server {
         Self { child, folder }
     }
 
+    /// Takes its disk away: it goes on, and can save nothing. Clients must have connected before.
+    pub fn remove_folder(&self) {
+        std::fs::remove_dir_all(&self.folder).expect("the folder of the test's Redis");
+    }
+
     pub fn connect(&self) -> Client {
         let socket =
             UnixStream::connect(self.folder.join("socket")).expect("redis-server is ready");

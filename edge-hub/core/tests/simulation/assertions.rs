@@ -2,9 +2,9 @@
 
 use super::client::Client;
 use super::model::tags;
-use super::outbox::Progress;
 use super::transitions::World;
-use clustertalk_core::ids::Seq;
+use clustertalk_core::delivery::outbox::Progress;
+use clustertalk_core::ids::{MessageId, Seq};
 use std::collections::BTreeSet;
 
 pub fn check(world: &World) -> Result<(), String> {
@@ -78,15 +78,18 @@ fn check_view(world: &World, client: &Client) -> Result<(), String> {
     Ok(())
 }
 
-/// What a client calls settled is in the log, unless the log's limits or an operator removed it.
+/// What a client calls settled, or has forgotten, is in the log, unless the log's limits or an
+/// operator removed it.
 fn check_outbox(world: &World, client: &Client) -> Result<(), String> {
-    let kept = world.redis.store.kept();
+    let store = &world.redis.store;
+    let kept = store.kept();
     let (in_log, lowest) = (
         tags(&kept),
         kept.first().map_or(Seq::MAX, |first| first.link.from),
     );
-    for command in &client.outbox.commands {
-        if let Progress::Delivered(position) = command.progress {
+    let commands = client.outbox.commands();
+    for command in commands {
+        if let Progress::Delivered { position, .. } = command.progress {
             let tag = position.tag.to_string();
             if position.seq >= lowest
                 && !in_log.contains(&tag)
@@ -97,6 +100,15 @@ fn check_outbox(world: &World, client: &Client) -> Result<(), String> {
                     command.id
                 ));
             }
+        }
+    }
+    let senders: BTreeSet<String> = store.senders().into_iter().collect();
+    let is_forgotten = |id: &&MessageId| commands.iter().all(|command| command.id != **id);
+    for id in client.written.iter().filter(is_forgotten) {
+        let sender = format!("{} {id}", client.name);
+        let was_stored = senders.contains(&sender) || store.trimmed.contains(&sender);
+        if !was_stored && !world.redis.deleted.contains(&sender) && !world.faults.by_hand {
+            return Err(format!("{id} is forgotten and is not there"));
         }
     }
     Ok(())

@@ -1,13 +1,15 @@
 //! A client: its cursor, its outbox, what it shows, and the search for a fork.
 
 use super::cursor::{Cursor, Judgement};
-use super::outbox::{Command, Outbox, Progress};
 use super::view::{Source, View};
-use clustertalk_core::delivery::Offer;
-use clustertalk_core::ids::{Position, Seq};
-use clustertalk_core::log::Link;
+use clustertalk_core::delivery::outbox::{Progress, Refusal, Request};
+use clustertalk_core::delivery::{Offer, Outbox};
+use clustertalk_core::ids::{MessageId, Position, RoomName, Seq, User};
+use clustertalk_core::protocol::EntryFrame;
+use clustertalk_core::time::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use std::time::Duration;
 
 /// Tags that it remembers; few, so that forgetting is exercised.
 const TAGS: usize = 8;
@@ -20,9 +22,13 @@ pub struct Client {
     pub name: String,
     pub view: View,
     pub outbox: Outbox,
+    /// The ids of all that it ever wrote.
+    pub written: Vec<MessageId>,
     pub socket: Option<usize>,
     /// Frames to be sent.
-    pub outgoing: Vec<Value>,
+    pub outgoing: Vec<String>,
+    now: Timestamp,
+    room: RoomName,
     cursor: Option<Cursor>,
     judgement: Judgement,
     settle_by_ack: bool,
@@ -32,7 +38,10 @@ pub struct Client {
     joining: bool,
     join_at: Option<u64>,
     caught_up: bool,
-    /// What was shown when the log turned out to be another, and is not known to be in it.
+    /// The highest number that the catch-up under way said to be lost.
+    lost_to: Option<Seq>,
+    /// What was shown when the log turned out to be another, or is said to be stored, and is not
+    /// known to be in it.
     undecided: Vec<Position>,
     /// The log is known from here on.
     known_from: Position,
@@ -43,23 +52,14 @@ pub struct Client {
 }
 
 #[derive(Deserialize)]
-struct Shown {
-    position: Position,
-    prev: clustertalk_core::ids::Tag,
-    from: Option<Seq>,
-    id: Option<String>,
-    user: Option<clustertalk_core::ids::User>,
+struct Welcome {
+    user: User,
+    limits: Limits,
 }
 
-impl Shown {
-    fn link(&self) -> Link {
-        Link {
-            from: self.from.unwrap_or(self.position.seq),
-            seq: self.position.seq,
-            prev: self.prev,
-            tag: self.position.tag,
-        }
-    }
+#[derive(Deserialize)]
+struct Limits {
+    messages_per_second: u32,
 }
 
 #[derive(Deserialize)]
@@ -70,7 +70,7 @@ struct Joined {
     reason: Option<String>,
     lost: Option<Span>,
     more: bool,
-    messages: Vec<Shown>,
+    messages: Vec<EntryFrame>,
 }
 
 #[derive(Deserialize)]
@@ -83,26 +83,37 @@ struct Span {
 struct Page {
     head: Position,
     more: bool,
-    messages: Vec<Shown>,
+    messages: Vec<EntryFrame>,
 }
 
 #[derive(Deserialize)]
 struct History {
-    messages: Vec<Shown>,
+    messages: Vec<EntryFrame>,
     more: bool,
     r#ref: String,
 }
 
 #[derive(Deserialize)]
-struct Refusal {
+struct Refused {
     code: String,
+    message: String,
     r#ref: Option<String>,
     retry_after_ms: Option<u64>,
 }
 
 #[derive(Deserialize)]
+struct Pong {
+    rooms: Vec<Stands>,
+}
+
+#[derive(Deserialize)]
+struct Stands {
+    position: Position,
+}
+
+#[derive(Deserialize)]
 struct Ack {
-    id: String,
+    id: MessageId,
     position: Position,
 }
 
@@ -112,8 +123,11 @@ impl Client {
             name: name.to_owned(),
             view: View::default(),
             outbox: Outbox::default(),
+            written: Vec::new(),
             socket: None,
             outgoing: Vec::new(),
+            now: Timestamp::default(),
+            room: RoomName::parse("general").expect("a literal of the right form"),
             cursor: None,
             judgement,
             settle_by_ack,
@@ -122,6 +136,7 @@ impl Client {
             joining: false,
             join_at: None,
             caught_up: false,
+            lost_to: None,
             undecided: Vec::new(),
             known_from: Position::ORIGIN,
             asked: None,
@@ -136,7 +151,17 @@ impl Client {
 
     /// Whether nothing is left to be asked or sent.
     pub fn is_settled(&self) -> bool {
-        self.caught_up && !self.joining && self.undecided.is_empty() && self.outbox.is_settled()
+        let is_settled = |progress: &Progress| {
+            matches!(
+                progress,
+                Progress::Delivered { .. } | Progress::Uncertain | Progress::Failed { .. }
+            )
+        };
+        let mut commands = self.outbox.commands().iter();
+        self.caught_up
+            && !self.joining
+            && self.undecided.is_empty()
+            && commands.all(|command| is_settled(&command.progress))
     }
 
     pub fn connected(&mut self, socket: usize) {
@@ -147,8 +172,7 @@ impl Client {
         self.caught_up = false;
         self.asked = None;
         let rooms = json!([{"room": "general", "since": self.position()}]);
-        self.outgoing
-            .push(json!({"type": "hello", "user": self.name, "rooms": rooms}));
+        self.transmit(json!({"type": "hello", "user": self.name, "rooms": rooms}));
     }
 
     pub fn disconnected(&mut self) {
@@ -156,19 +180,49 @@ impl Client {
         self.outgoing.clear();
     }
 
+    /// The program ends and begins again; what is left is the outbox, as it was stored.
+    pub fn restart(&mut self) {
+        let stored = serde_json::to_string(self.outbox.commands()).expect("commands are JSON");
+        let commands = serde_json::from_str(&stored).expect("what was stored is read back");
+        let outbox = Outbox::restored(commands);
+        let position = outbox.resume_at(&self.room);
+        let mut view = View::default();
+        view.turn(position.unwrap_or_default());
+        *self = Self {
+            outbox,
+            view,
+            cursor: position.map(|position| Cursor::new(position, TAGS, self.judgement)),
+            written: std::mem::take(&mut self.written),
+            now: self.now,
+            ..Self::new(&self.name, self.judgement, self.settle_by_ack)
+        };
+    }
+
     pub fn write(&mut self, text: &str) {
-        let id = format!("{}-{}", self.name, self.outbox.commands.len());
-        let progress = Progress::Waiting { not_before: 0 };
-        self.outbox.commands.push(Command {
-            id,
+        let id = format!("{}-{}", self.name, self.written.len());
+        let id = MessageId::parse(id).expect("a name and a number are an id");
+        self.written.push(id.clone());
+        let request = Request::Send {
             text: text.to_owned(),
-            progress,
-            tries: 0,
-        });
+            reply_to: None,
+            mentions: Vec::new(),
+        };
+        let ready = self.is_ready();
+        self.outbox
+            .add(self.now, self.room.clone(), id, request, ready, None);
+    }
+
+    fn is_ready(&self) -> bool {
+        self.socket.is_some() && self.joined && self.caught_up
+    }
+
+    fn transmit(&mut self, frame: Value) {
+        self.outgoing.push(frame.to_string());
     }
 
     /// What is due.
     pub fn tick(&mut self, now: u64) {
+        self.now = Timestamp::from_millis(now);
         if self.socket.is_none() {
             return;
         }
@@ -176,27 +230,30 @@ impl Client {
             self.join_at = None;
             self.rejoin();
         }
-        if !self.joined || !self.caught_up {
-            return;
-        }
         self.ask();
-        let connection = self.connection;
-        for command in &mut self.outbox.commands {
-            if matches!(command.progress, Progress::Waiting { not_before } if not_before <= now) {
-                command.progress = Progress::Sent { connection };
-                self.outgoing.push(json!({"type": "send", "room": "general", "id": command.id, "text": command.text}));
-            }
+        let ready = self.is_ready();
+        while let Some(command) = self.outbox.next_to_send(self.now, |_| ready) {
+            let id = command.id.clone();
+            self.outgoing.push(command.encode());
+            let after = self.position().unwrap_or_default();
+            self.outbox.sent(self.now, &id, after);
         }
     }
 
     pub fn receive(&mut self, now: u64, text: &str) -> Result<(), String> {
+        self.now = Timestamp::from_millis(now);
         let frame: Value = serde_json::from_str(text).expect("a frame is JSON");
         let kind = frame["type"]
             .as_str()
             .expect("a frame has a type")
             .to_owned();
         match kind.as_str() {
-            "message" | "skipped" => self.offered(&read::<Shown>(frame), None)?,
+            "welcome" => {
+                let Welcome { user, limits } = read(frame);
+                let rate = limits.messages_per_second;
+                self.outbox.welcomed(self.connection, user.id, rate);
+            }
+            "message" | "skipped" => self.offered(&read(frame), None)?,
             "joined" => self.truth(read(frame))?,
             "page" => {
                 let page: Page = read(frame);
@@ -206,19 +263,28 @@ impl Client {
                 self.came_to_the_end(!page.more);
             }
             "history" => self.history(read(frame))?,
-            "ack" => {
-                let ack: Ack = read(frame);
-                self.outbox
-                    .acknowledged(&ack.id, ack.position, self.settle_by_ack);
-                self.moved(None);
-            }
-            "error" => self.refused(now, &read(frame)),
+            "ack" => self.acknowledged(&read(frame)),
+            "error" => self.refused(&read(frame)),
+            "pong" => self.compared(read::<Pong>(frame).rooms[0].position),
             _ => {}
         }
         Ok(())
     }
 
-    fn offered(&mut self, entry: &Shown, head: Option<Position>) -> Result<(), String> {
+    fn acknowledged(&mut self, ack: &Ack) {
+        if self.settle_by_ack {
+            return self.outbox.discard(&ack.id);
+        }
+        let cursor = self.cursor.as_ref().map(Cursor::inner);
+        let tag = cursor.and_then(|cursor| cursor.tag_at(ack.position.seq));
+        self.outbox.acked(self.now, &ack.id, ack.position, cursor);
+        self.doubt();
+        if tag.is_some_and(|tag| tag != ack.position.tag) {
+            self.rejoin();
+        }
+    }
+
+    fn offered(&mut self, entry: &EntryFrame, head: Option<Position>) -> Result<(), String> {
         let Some(cursor) = &mut self.cursor else {
             return Ok(());
         };
@@ -249,7 +315,7 @@ impl Client {
     fn new_truth(&mut self, joined: &Joined) -> Result<(), String> {
         if let Some(Span { from, to }) = joined.lost {
             self.view.gone.push((from, to));
-            self.outbox.trimmed();
+            self.lost_to = self.lost_to.max(Some(to));
         }
         let start = joined
             .messages
@@ -257,8 +323,8 @@ impl Client {
             .map_or(joined.position, |entry| entry.link().before());
         // Also a loss below the own position puts in doubt what is shown above it: the answer is to
         // the position of the `join`, and the log may have become another since.
-        let diverged = joined.reason.as_deref() == Some("diverged");
-        let doubtful = |position: &Position| diverged || position.seq > start.seq;
+        let elsewhere = !matches!(joined.reason.as_deref(), Some("trimmed" | "damaged"));
+        let doubtful = |position: &Position| elsewhere || position.seq > start.seq;
         self.undecided
             .extend(self.view.positions().filter(doubtful));
         self.undecided
@@ -271,9 +337,12 @@ impl Client {
         let cursor = self
             .cursor
             .get_or_insert_with(|| Cursor::new(start, TAGS, judgement));
-        cursor.advance(start);
+        cursor.turn(start);
         for entry in &joined.messages {
-            cursor.advance(entry.position);
+            cursor.advance(entry.link().position());
+        }
+        if elsewhere {
+            self.outbox.forked(&self.room, cursor.inner());
         }
         for entry in &joined.messages {
             self.show(entry, Source::Truth)?;
@@ -282,93 +351,96 @@ impl Client {
         Ok(())
     }
 
-    fn show(&mut self, entry: &Shown, source: Source) -> Result<(), String> {
-        self.view.show(entry.link(), source)?;
-        if entry
-            .user
-            .as_ref()
-            .is_some_and(|user| user.id.as_str() == self.name)
-            && let Some(id) = &entry.id
-        {
-            self.outbox.returned(id, entry.position);
-        }
-        if entry.id.is_none() {
-            self.outbox.struck(entry.position);
-        }
-        self.undecided.retain(|other| *other != entry.position);
-        // Its number was taken by another: the one that was shown there is in no log.
+    fn show(&mut self, entry: &EntryFrame, source: Source) -> Result<(), String> {
         let span = entry.link();
-        let replaced = |other: &Position| {
-            (span.from..=span.seq).contains(&other.seq) && *other != entry.position
-        };
-        for position in self.undecided.extract_if(.., |other| replaced(other)) {
-            self.view.lose(position);
-            self.outbox.lost(position);
-        }
+        self.view.show(span, source)?;
+        self.outbox.passed(self.now, entry);
+        self.undecided.retain(|other| *other != span.position());
+        // Its number was taken by another: the one that was shown there is in no log.
+        let is_replaced = |other: &Position| (span.from..=span.seq).contains(&other.seq);
+        self.lose(is_replaced);
         Ok(())
     }
 
+    /// Of what is undecided, this is not in the log.
+    fn lose(&mut self, is_lost: impl Fn(&Position) -> bool) {
+        let lost: Vec<Position> = self
+            .undecided
+            .extract_if(.., |position| is_lost(position))
+            .collect();
+        lost.iter().for_each(|position| self.view.lose(*position));
+        self.outbox.decided(self.now, &self.room, &[], &lost);
+    }
+
     fn moved(&mut self, head: Option<Position>) {
-        let Some(position) = self.position() else {
-            return;
-        };
-        let doubtful = self.outbox.moved(&self.view, position, head);
+        if let Some(cursor) = &self.cursor {
+            self.outbox
+                .reviewed(self.now, &self.room, cursor.inner(), head);
+            self.doubt();
+        }
+    }
+
+    /// Commands may stand where the cursor went by without seeing.
+    fn doubt(&mut self) {
+        let Some(cursor) = &self.cursor else { return };
+        let doubtful = self.outbox.in_doubt(&self.room, cursor.inner());
         if doubtful.iter().any(|own| !self.undecided.contains(own)) {
-            self.undecided.extend(doubtful);
             // From the top: it may be above what the search has passed.
-            self.known_from = position;
+            self.known_from = cursor.position();
             self.asked = None;
+            self.undecided.extend(doubtful);
         }
     }
 
     fn came_to_the_end(&mut self, end: bool) {
         self.caught_up = end;
         if end && !self.joining {
-            self.outbox.caught_up(self.connection);
+            self.outbox.caught_up(&self.room, self.lost_to.take());
+        }
+    }
+
+    /// An edge that stands below what is said to be stored reads a log that lost it.
+    fn compared(&mut self, edge: Position) {
+        let is_behind = self.position().is_some_and(|own| edge.seq < own.seq);
+        if self.joined && (is_behind || self.outbox.is_stored_beyond(&self.room, edge)) {
+            self.rejoin();
         }
     }
 
     fn rejoin(&mut self) {
         if !self.joining && self.socket.is_some() {
             self.joining = true;
-            self.outgoing.push(
-                json!({"type": "join", "room": "general", "since": self.position(), "ref": "join"}),
+            let since = self.position();
+            self.transmit(
+                json!({"type": "join", "room": "general", "since": since, "ref": "join"}),
             );
         }
     }
 
     /// Learns from entries of the log as it is that follow `start`, up to what is known already.
-    fn learn(&mut self, head: Seq, start: Position, entries: &[Shown]) {
-        let known = |position: &Position| {
-            *position == start || entries.iter().any(|entry| entry.position == *position)
-        };
-        let end = entries.last().map_or(start.seq, |entry| entry.position.seq);
-        let kept: Vec<Position> = self
-            .undecided
-            .iter()
-            .filter(|position| known(position))
-            .flat_map(|position| self.view.line_of(*position))
+    fn learn(&mut self, head: Seq, start: Position, entries: &[EntryFrame]) {
+        let run = entries.iter().map(|entry| entry.link().position());
+        let run: Vec<Position> = std::iter::once(start).chain(run).collect();
+        let end = run.last().map_or(start.seq, |last| last.seq);
+        let known = self.undecided.iter().filter(|each| run.contains(each));
+        let kept: Vec<Position> = known
+            .flat_map(|each| self.view.line_of(*each).into_iter().chain([*each]))
             .collect();
         self.undecided.retain(|position| !kept.contains(position));
-        let covered =
-            |position: &Position| (start.seq..=end).contains(&position.seq) || position.seq > head;
-        let denied = |position: &Position| covered(position) && !known(position);
-        for position in self.undecided.extract_if(.., |position| denied(position)) {
-            self.view.lose(position);
-            self.outbox.lost(position);
-        }
+        self.outbox.decided(self.now, &self.room, &kept, &[]);
+        self.lose(|position| (start.seq..=end).contains(&position.seq) || position.seq > head);
     }
 
     /// Asks for the entries right below those that are known.
     fn ask(&mut self) {
-        if self.undecided.is_empty() || self.asked.is_some() || self.joining {
+        if self.undecided.is_empty() || self.asked.is_some() || self.joining || !self.is_ready() {
             return;
         }
         self.asks += 1;
         self.asked = Some(self.asks);
         let reference = format!("fork-{}", self.asks);
         let before = self.known_from.seq + 1;
-        self.outgoing.push(json!({"type": "history", "room": "general", "before": before, "limit": FORK_ENTRIES, "ref": reference}));
+        self.transmit(json!({"type": "history", "room": "general", "before": before, "limit": FORK_ENTRIES, "ref": reference}));
     }
 
     fn history(&mut self, history: History) -> Result<(), String> {
@@ -382,7 +454,7 @@ impl Client {
             return self.give_up();
         };
         let start = first.link().before();
-        let top = history.messages.last().map(|last| last.position);
+        let top = history.messages.last().map(|last| last.link().position());
         if top != Some(self.known_from) && self.misses < MISSES {
             // The log has changed meanwhile, or has a hole here. A resume tells of the former; what
             // is answered alike after it is the latter.
@@ -404,22 +476,35 @@ impl Client {
     fn give_up(&mut self) -> Result<(), String> {
         for position in self.undecided.drain(..) {
             self.view.lose(position);
-            self.outbox.untold(position);
+            self.outbox.untold(&self.room, position.seq);
         }
         self.moved(None);
         Ok(())
     }
 
-    fn refused(&mut self, now: u64, refusal: &Refusal) {
-        let retry_at = now + refusal.retry_after_ms.unwrap_or(1000);
-        match refusal.r#ref.as_deref() {
+    fn refused(&mut self, refused: &Refused) {
+        let retry_after = refused.retry_after_ms.map(Duration::from_millis);
+        match refused.r#ref.as_deref() {
             // The answer to `hello` or `join`: the room could not be joined.
             None | Some("join") => {
                 self.joining = false;
-                self.join_at = Some(retry_at);
+                let pause = retry_after.unwrap_or(Duration::from_secs(1));
+                self.join_at = Some(self.now.after(pause).as_millis());
             }
             Some(reference) if reference.starts_with("fork-") => self.asked = None,
-            Some(id) => self.outbox.refused(id, &refusal.code, retry_at),
+            Some(reference) => {
+                let id = MessageId::parse(reference).expect("a `ref` is an id");
+                if refused.code == "not_joined" {
+                    self.outbox.unsent(&id);
+                    return self.rejoin();
+                }
+                let refusal = Refusal {
+                    code: &refused.code,
+                    message: &refused.message,
+                    retry_after,
+                };
+                self.outbox.refused(self.now, &id, refusal);
+            }
         }
     }
 }

@@ -28,6 +28,14 @@ impl Cursor {
         self.inner.position()
     }
 
+    pub fn inner(&self) -> &RoomCursor {
+        &self.inner
+    }
+
+    pub fn turn(&mut self, start: Position) {
+        self.inner.turn(start);
+    }
+
     pub fn advance(&mut self, position: Position) {
         self.inner.advance(position);
     }

@@ -7,6 +7,7 @@ use clustertalk_core::delivery::{Publication, Room};
 use clustertalk_core::ids::{Position, RoomName};
 use clustertalk_core::limits::Limits;
 use clustertalk_core::log::Entry;
+use clustertalk_core::protocol::{ErrorCode, ServerFrame};
 use clustertalk_core::store::{Members, Range, Stretch};
 use std::collections::BTreeSet;
 
@@ -169,7 +170,13 @@ impl World {
                 let frame = told.frame(&room(), &members);
                 self.sockets[reader as usize].down.push_back(frame.encode());
             }
-            Effect::Send { reader, frame } => {
+            Effect::Refuse {
+                reader,
+                retry_after,
+            } => {
+                self.meet("refuse");
+                let error = ServerFrame::error(ErrorCode::Unavailable).retry_after(retry_after);
+                let frame = ServerFrame::Error(Box::new(error.in_room(room())));
                 self.sockets[reader as usize].down.push_back(frame.encode());
             }
             Effect::Follow { reader } => {

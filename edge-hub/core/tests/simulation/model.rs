@@ -20,6 +20,8 @@ pub struct Store {
     pub seen: BTreeMap<String, (Seq, bool)>,
     /// `last-generated-id`.
     pub spent: Seq,
+    /// (user, id) of each message that was trimmed.
+    pub trimmed: BTreeSet<String>,
 }
 
 /// The primary, and what its replica may be left with.
@@ -29,6 +31,8 @@ pub struct Redis {
     earlier: VecDeque<Store>,
     /// Removed by hand, so not lost by us.
     pub removed: BTreeSet<String>,
+    /// (user, id) of each message that was ever deleted.
+    pub deleted: BTreeSet<String>,
     pub seen_was_lost: bool,
 }
 
@@ -84,7 +88,9 @@ impl Redis {
         if self.earlier.is_empty() {
             return;
         }
-        let lost = 1 + random.below(self.earlier.len());
+        // Mostly little is lost.
+        let most = 1 + random.below(self.earlier.len());
+        let lost = 1 + random.below(most);
         let kept = self.earlier.len() - lost;
         let mut store = self
             .earlier
@@ -116,6 +122,7 @@ impl Redis {
             let end = json.find(r#","salt""#).expect("an entry with a body");
             store.tombstones.insert(seq, format!("{}}}", &json[..end]));
             if let Some(sender) = sender(&parse(&json)) {
+                self.deleted.insert(sender.clone());
                 store.seen.insert(sender, (seq, true));
             }
         }
@@ -177,7 +184,9 @@ impl Store {
     fn trim(&mut self) {
         let before = self.log.len();
         while self.log.len() > LOG_ENTRIES {
-            self.log.pop_first();
+            let oldest = self.log.pop_first();
+            self.trimmed
+                .extend(oldest.and_then(|(_, json)| sender(&parse(&json))));
         }
         if self.log.len() < before {
             let lowest = *self.log.first_key_value().expect("the newest stays").0;

@@ -1,6 +1,7 @@
 //! What is on its way: publications to edges, and frames between edges and clients.
 
 use super::random::Random;
+use clustertalk_core::effect::Effect;
 use std::collections::VecDeque;
 
 /// Publications, each copy with the time of its arrival. They may be lost, doubled, delayed, and so
@@ -57,6 +58,8 @@ pub struct Socket {
     pub down: VecDeque<String>,
     /// The hub's bytes, in the edge's keeping.
     pub session: Vec<u8>,
+    /// Of the call under way, which is yet to end; until then nothing more is read.
+    pub unapplied: Vec<Effect>,
     pub identified: bool,
     pub open: bool,
 }

@@ -7,6 +7,7 @@ use super::model::Redis;
 use super::network::{Channel, Socket};
 use super::random::Random;
 use clustertalk_core::event::Event;
+use serde_json::json;
 use std::collections::{BTreeMap, VecDeque};
 
 const EDGES: usize = 3;
@@ -111,10 +112,12 @@ impl World {
                 }
             }
             42 => self.restart(edge),
-            43..55 => self.look(edge),
+            43..48 => self.look(edge),
             55..58 => self.redis.delete(&mut self.random),
             58 if self.faults.by_hand => self.redis.remove_by_hand(&mut self.random),
-            59..80 => self.connect(client),
+            48..52 => self.pong(client),
+            52..55 | 59..79 => self.connect(client),
+            79 => self.restart_client(client),
             80..110 => {
                 for _ in 0..1 + self.random.below(8) {
                     self.go_on(edge);
@@ -126,13 +129,17 @@ impl World {
                 }
             }
             _ => {
-                for _ in 0..1 + self.random.below(6) {
-                    self.move_frames(client)?;
+                for client in 0..self.clients.len() {
+                    for _ in 0..self.random.below(6) {
+                        self.move_frames(client)?;
+                    }
                 }
             }
         }
-        self.clients[client].tick(self.now);
-        self.collect(client);
+        for client in 0..self.clients.len() {
+            self.clients[client].tick(self.now);
+            self.collect(client);
+        }
         Ok(())
     }
 
@@ -149,6 +156,7 @@ impl World {
             }
             for client in 0..self.clients.len() {
                 self.connect(client);
+                self.pong(client);
                 self.clients[client].tick(self.now);
                 self.collect(client);
                 while self.move_frames(client)? {}
@@ -164,7 +172,7 @@ impl World {
             }
         }
         let open = self.clients.iter().find(|client| !client.is_settled());
-        let open = open.map(|client| (&client.name, &client.outbox.commands));
+        let open = open.map(|client| (&client.name, client.outbox.commands()));
         Err(format!("it does not come to rest: {open:?}"))
     }
 
@@ -192,6 +200,7 @@ impl World {
             up: VecDeque::new(),
             down: VecDeque::new(),
             session: Vec::new(),
+            unapplied: Vec::new(),
             identified: false,
             open: true,
         });
@@ -200,11 +209,25 @@ impl World {
         self.collect(client);
     }
 
+    /// The edge says where it stands, as in an answer to `ping`.
+    fn pong(&mut self, client: usize) {
+        let Some(socket) = self.clients[client].socket else {
+            return;
+        };
+        let socket = &mut self.sockets[socket];
+        if let Some(position) = self.edges[socket.edge].room.position() {
+            let rooms = json!([{"room": "general", "position": position}]);
+            let pong = json!({"type": "pong", "rooms": rooms});
+            socket.down.push_back(pong.to_string());
+        }
+    }
+
     pub fn cut(&mut self, socket: usize) {
         if !std::mem::take(&mut self.sockets[socket].open) {
             return;
         }
         self.clients[self.sockets[socket].client].disconnected();
+        self.sockets[socket].unapplied.clear();
         self.detach(socket);
         self.call(socket, Event::Closed);
     }
@@ -219,11 +242,17 @@ impl World {
         self.open_edge(edge);
     }
 
+    fn restart_client(&mut self, client: usize) {
+        if let Some(socket) = self.clients[client].socket {
+            self.cut(socket);
+        }
+        self.clients[client].restart();
+    }
+
     fn collect(&mut self, client: usize) {
         let client = &mut self.clients[client];
         if let Some(socket) = client.socket {
-            let frames = client.outgoing.drain(..).map(|frame| frame.to_string());
-            self.sockets[socket].up.extend(frames);
+            self.sockets[socket].up.extend(client.outgoing.drain(..));
         }
     }
 
@@ -232,9 +261,13 @@ impl World {
         let Some(socket) = self.clients[client].socket else {
             return Ok(false);
         };
-        let up = self.sockets[socket].up.pop_front();
         let down = self.sockets[socket].down.pop_front();
-        let moved = up.is_some() || down.is_some();
+        let is_busy = !self.sockets[socket].unapplied.is_empty();
+        let up = (!is_busy)
+            .then(|| self.sockets[socket].up.pop_front())
+            .flatten();
+        let moved = is_busy || up.is_some() || down.is_some();
+        self.finish(socket);
         if let Some(text) = down {
             self.clients[client].receive(self.now, &text)?;
         }

@@ -9,8 +9,8 @@ pub struct View {
     pub shown: BTreeMap<(Seq, TagText), Shown>,
     /// Numbers that were told to be gone, both included.
     pub gone: Vec<(Seq, Seq)>,
-    /// The number delivered last since the last new truth.
-    last: Seq,
+    /// What was delivered last, or where the last new truth ended.
+    last: Position,
     /// A new truth may begin further back than what was shown: up to here nothing is output again.
     replayed_to: Seq,
 }
@@ -37,10 +37,10 @@ pub enum Source {
 impl View {
     pub fn show(&mut self, link: Link, source: Source) -> Result<(), String> {
         if source == Source::Delivered {
-            if link.seq <= self.last {
+            if link.before() != self.last {
                 return Err(format!("{} was delivered after {}", link.seq, self.last));
             }
-            self.last = link.seq;
+            self.last = link.position();
         }
         let shown = self
             .shown
@@ -53,16 +53,10 @@ impl View {
         Ok(())
     }
 
-    /// A new truth: from here on numbers count anew.
+    /// A new truth: what is delivered from here on hangs on `position`.
     pub fn turn(&mut self, position: Position) {
-        self.replayed_to = self.replayed_to.max(self.last);
-        self.last = position.seq;
-    }
-
-    pub fn has(&self, position: Position) -> bool {
-        self.shown
-            .get(&key(position))
-            .is_some_and(|shown| !shown.lost)
+        self.replayed_to = self.replayed_to.max(self.last.seq);
+        self.last = position;
     }
 
     pub fn lose(&mut self, position: Position) {

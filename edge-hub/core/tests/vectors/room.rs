@@ -6,7 +6,7 @@ use clustertalk_core::delivery::Room;
 use clustertalk_core::delivery::room::{Effect, Input, Memory, ReadTicket, Reader, Ticket, Told};
 use clustertalk_core::ids::{Position, RoomName};
 use clustertalk_core::limits::Limits;
-use clustertalk_core::protocol::{EntryFrame, ServerFrame};
+use clustertalk_core::protocol::EntryFrame;
 use clustertalk_core::store::Range;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -58,6 +58,9 @@ enum Given {
     Failed {
         ticket: usize,
     },
+    Damaged {
+        ticket: usize,
+    },
 }
 
 /// The tickets that a room gave out, by the order of their first appearance; 0 is the room's own.
@@ -103,6 +106,7 @@ impl Tickets {
                 }
             }
             Given::Failed { ticket } => Input::Failed(self.read(ticket)),
+            Given::Damaged { ticket } => Input::Damaged(self.read(ticket)),
         }
     }
 
@@ -134,13 +138,12 @@ impl Tickets {
             Effect::Page { reader, told } => {
                 json!({"type": "page", "reader": reader, "frame": shown(&told)})
             }
-            Effect::Send {
+            Effect::Refuse {
                 reader,
-                frame: ServerFrame::Error(error),
+                retry_after,
             } => {
-                json!({"type": "refuse", "reader": reader, "code": error.code, "retry_after_ms": error.retry_after_ms})
+                json!({"type": "refuse", "reader": reader, "retry_after_ms": retry_after.as_millis() as u64})
             }
-            Effect::Send { frame, .. } => panic!("a room does not send {frame:?}"),
             Effect::Follow { reader } => json!({"type": "follow", "reader": reader}),
         }
     }

@@ -5,11 +5,8 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::{
-    Dependency, MODERATOR,
-    error::{Locator, ManifestError, did_you_mean},
-    manifest::RawDependency,
-};
+use super::{Dependency, MODERATOR, manifest::RawDependency};
+use crate::toml_file::{FileError, Locator, did_you_mean};
 
 const KIB: u64 = 1024;
 const MIB: u64 = 1024 * KIB;
@@ -83,7 +80,7 @@ impl RawLimits {
         &self,
         locator: &Locator,
         dependencies: &BTreeMap<Spanned<String>, Spanned<RawDependency>>,
-    ) -> Result<(), ManifestError> {
+    ) -> Result<(), FileError> {
         let names = || dependencies.keys().map(|name| name.get_ref().as_str());
         match self
             .dependencies
@@ -104,7 +101,7 @@ impl Caps {
     pub(super) fn check_component(
         locator: &Locator,
         raw: Option<&RawLimits>,
-    ) -> Result<Self, ManifestError> {
+    ) -> Result<Self, FileError> {
         match raw {
             None => Ok(COMPONENT),
             Some(raw) => Self::check(locator, COMPONENT, &raw.memory_bytes, &raw.deadline_ms),
@@ -116,7 +113,7 @@ impl Caps {
         default: Self,
         memory_bytes: &Option<Spanned<u64>>,
         deadline_ms: &Option<Spanned<u64>>,
-    ) -> Result<Self, ManifestError> {
+    ) -> Result<Self, FileError> {
         let mut caps = default;
         if let Some(bytes) = memory_bytes {
             if !(64 * KIB..=MAX_MEMORY_BYTES).contains(bytes.get_ref()) {
@@ -147,7 +144,7 @@ pub(super) fn check_dependency(
     import: &str,
     raw: Option<&RawDependencyLimits>,
     path: PathBuf,
-) -> Result<Dependency, ManifestError> {
+) -> Result<Dependency, FileError> {
     let Some(raw) = raw else {
         return Ok(Dependency {
             path,

@@ -8,10 +8,8 @@ use std::{collections::BTreeMap, ops::Range};
 use serde::{Deserialize, de::IgnoredAny};
 use toml::Spanned;
 
-use super::{
-    error::{Locator, ManifestError, did_you_mean},
-    limits::RawLimits,
-};
+use super::limits::RawLimits;
+use crate::toml_file::{FileError, Locator, did_you_mean};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -135,7 +133,7 @@ pub(super) enum RawDependency {
 }
 
 impl Manifest {
-    pub fn parse(locator: &Locator) -> Result<Self, ManifestError> {
+    pub fn parse(locator: &Locator) -> Result<Self, FileError> {
         let manifest: Self =
             toml::from_str(locator.text).map_err(|error| explain(locator, &error))?;
         if *manifest.spin_manifest_version.get_ref() != 2 {
@@ -161,7 +159,7 @@ impl Manifest {
 
 impl RawComponent {
     /// Refuses what would give the component less than it was written for.
-    pub fn refuse_unsupported(&self, locator: &Locator) -> Result<(), ManifestError> {
+    pub fn refuse_unsupported(&self, locator: &Locator) -> Result<(), FileError> {
         let lists = [
             ("files", &self.files, "put the files into the component"),
             (
@@ -209,7 +207,7 @@ impl RawComponent {
         Ok(())
     }
 
-    pub fn local_source(&self, locator: &Locator) -> Result<Spanned<String>, ManifestError> {
+    pub fn local_source(&self, locator: &Locator) -> Result<Spanned<String>, FileError> {
         match self.source.get_ref() {
             toml::Value::String(path) => Ok(Spanned::new(self.source.span(), path.clone())),
             _ => Err(locator.refuse(
@@ -226,7 +224,7 @@ impl RawDependency {
         &self,
         locator: &Locator,
         span: Range<usize>,
-    ) -> Result<Spanned<String>, ManifestError> {
+    ) -> Result<Spanned<String>, FileError> {
         let advice = "download the component and write `{ path = \"PATH\" }`";
         let Self::Table(table) = self else {
             return Err(locator.refuse(
@@ -268,7 +266,7 @@ impl RawDependency {
     }
 }
 
-fn not_supported(locator: &Locator, span: Range<usize>, key: &str, advice: &str) -> ManifestError {
+fn not_supported(locator: &Locator, span: Range<usize>, key: &str, advice: &str) -> FileError {
     locator.refuse(
         span,
         format!("`{key}` is not supported by this host"),
@@ -277,7 +275,7 @@ fn not_supported(locator: &Locator, span: Range<usize>, key: &str, advice: &str)
 }
 
 /// Serde's sentence for an unknown key lists the known ones; ours points to the nearest.
-fn explain(locator: &Locator, error: &toml::de::Error) -> ManifestError {
+fn explain(locator: &Locator, error: &toml::de::Error) -> FileError {
     let span = error.span().unwrap_or(0..0);
     let message = error.message();
     let mut quoted = message.split('`').skip(1).step_by(2);

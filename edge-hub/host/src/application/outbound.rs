@@ -3,10 +3,8 @@
 use toml::Spanned;
 use url::Url;
 
-use super::{
-    error::{Locator, ManifestError},
-    template::Values,
-};
+use super::template::Values;
+use crate::toml_file::{FileError, Locator};
 
 /// The list of one component; an empty one allows nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -39,7 +37,7 @@ impl AllowedHosts {
         locator: &Locator,
         values: &Values,
         list: &[Spanned<String>],
-    ) -> Result<Self, ManifestError> {
+    ) -> Result<Self, FileError> {
         let mut hosts = Vec::with_capacity(list.len());
         for entry in list {
             let written = values.expand(locator, entry)?;

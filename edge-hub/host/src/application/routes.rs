@@ -10,9 +10,9 @@ use toml::Spanned;
 
 use super::{
     Component,
-    error::{Locator, ManifestError, did_you_mean},
     manifest::{RawHttpTrigger, RawWebSocketTrigger},
 };
+use crate::toml_file::{FileError, Locator, did_you_mean};
 
 /// The routes of an application.
 #[derive(Debug, Default)]
@@ -118,7 +118,7 @@ impl<'a> RoutesBuilder<'a> {
         }
     }
 
-    pub fn http(&mut self, trigger: &RawHttpTrigger) -> Result<(), ManifestError> {
+    pub fn http(&mut self, trigger: &RawHttpTrigger) -> Result<(), FileError> {
         if let Some(answer) = &trigger.static_response {
             return Err(self.locator.refuse(
                 answer.span(),
@@ -143,7 +143,7 @@ impl<'a> RoutesBuilder<'a> {
         add(self.locator, &mut self.routes.http, route, &trigger.route)
     }
 
-    pub fn websocket(&mut self, trigger: &RawWebSocketTrigger) -> Result<(), ManifestError> {
+    pub fn websocket(&mut self, trigger: &RawWebSocketTrigger) -> Result<(), FileError> {
         let route = self.route(&trigger.route, trigger.component.as_ref())?;
         add(
             self.locator,
@@ -163,7 +163,7 @@ impl<'a> RoutesBuilder<'a> {
         &self,
         route: &Spanned<toml::Value>,
         component: Option<&Spanned<toml::Value>>,
-    ) -> Result<Route, ManifestError> {
+    ) -> Result<Route, FileError> {
         let Some(component) = component else {
             return Err(self.locator.refuse(
                 route.span(),
@@ -191,7 +191,7 @@ impl<'a> RoutesBuilder<'a> {
         })
     }
 
-    fn parts(&self, route: &Spanned<toml::Value>) -> Result<Vec<Part>, ManifestError> {
+    fn parts(&self, route: &Spanned<toml::Value>) -> Result<Vec<Part>, FileError> {
         let refuse =
             |reason: &str, advice: &str| Err(self.locator.refuse(route.span(), reason, advice));
         let Some(written) = route.get_ref().as_str() else {
@@ -230,7 +230,7 @@ fn add(
     routes: &mut Vec<Route>,
     route: Route,
     written: &Spanned<toml::Value>,
-) -> Result<(), ManifestError> {
+) -> Result<(), FileError> {
     if let Some(other) = routes.iter().find(|other| other.parts == route.parts) {
         return Err(locator.refuse(
             written.span(),

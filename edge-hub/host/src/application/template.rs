@@ -4,10 +4,8 @@ use std::collections::BTreeMap;
 
 use toml::Spanned;
 
-use super::{
-    error::{Locator, ManifestError, did_you_mean},
-    manifest::RawVariable,
-};
+use super::manifest::RawVariable;
+use crate::toml_file::{FileError, Locator, did_you_mean};
 
 /// The value of each application variable.
 pub(super) struct Values(BTreeMap<String, String>);
@@ -18,7 +16,7 @@ impl Values {
         locator: &Locator,
         variables: &BTreeMap<Spanned<String>, RawVariable>,
         given: &BTreeMap<String, String>,
-    ) -> Result<Self, ManifestError> {
+    ) -> Result<Self, FileError> {
         let mut values = BTreeMap::new();
         for (name, variable) in variables {
             let value = given.get(name.get_ref()).or(variable.default.as_ref());
@@ -49,7 +47,7 @@ impl Values {
         &self,
         locator: &Locator,
         template: &Spanned<String>,
-    ) -> Result<String, ManifestError> {
+    ) -> Result<String, FileError> {
         let mut expanded = String::new();
         let mut rest = template.get_ref().as_str();
         while let Some((literal, after)) = rest.split_once("{{") {

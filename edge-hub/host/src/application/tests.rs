@@ -58,7 +58,7 @@ fn folder() -> TempDir {
     folder
 }
 
-fn parse(text: &str) -> Result<Application, ManifestError> {
+fn parse(text: &str) -> Result<Application, FileError> {
     let folder = folder();
     let given = BTreeMap::from([("token".to_owned(), "secret".to_owned())]);
     Application::parse(text, &folder.path().join("spin.toml"), &given)

@@ -3,12 +3,15 @@
 use std::net::TcpListener;
 
 use anyhow::{Result, bail};
+use clustertalk_core::redis::eviction_policy;
 use redis::Client;
 
-use super::up::{application, shown};
+use super::up::application;
 use crate::{
-    config::{Doctor, Environment},
+    config::{Config, RedisUrl},
+    files,
     sandbox::{PoolLimits, RedisPool, Sandbox},
+    server::Tls,
 };
 
 /// One finding.
@@ -17,23 +20,47 @@ struct Finding {
     sentence: String,
 }
 
-pub async fn run(doctor: Doctor, environment: Environment) -> Result<()> {
-    let up = &doctor.up;
+pub async fn run(config: Config) -> Result<()> {
     let mut findings = Vec::new();
     let mut note = |good: bool, sentence: String| findings.push(Finding { good, sentence });
 
-    match TcpListener::bind(up.listen) {
-        Ok(_) => note(true, format!("{} is free", up.listen)),
-        Err(error) => note(
+    let addresses = [("--listen", Some(config.listen)), ("--admin", config.admin)];
+    for (flag, address) in addresses {
+        let Some(address) = address else { continue };
+        match TcpListener::bind(address) {
+            Ok(_) => note(true, format!("{address} is free")),
+            Err(error) => note(
+                false,
+                format!(
+                    "cannot listen on {address}: {error}; stop what runs there or give `{flag}`"
+                ),
+            ),
+        }
+    }
+    if let Some(files) = config.tls.clone() {
+        match Tls::load(files).await {
+            Ok(_) => note(
+                true,
+                "the certificate and its key belong together".to_owned(),
+            ),
+            Err(error) => note(false, error.to_string()),
+        }
+    }
+    match files::raise_limit() {
+        Some(files) if files < config.connections as u64 + files::SPARE => note(
             false,
             format!(
-                "cannot listen on {}: {error}; stop what runs there or give `--listen`",
-                up.listen
+                "the process may open {files} files, too few for {} connections; raise it \
+                 (`ulimit -n`, LimitNOFILE) or lower `limit-connections`",
+                config.connections
             ),
         ),
+        _ => note(
+            true,
+            format!("there are files for {} connections", config.connections),
+        ),
     }
-    let redis_url = environment.redis(up.redis.as_deref());
-    match &redis_url {
+    match &config.redis {
         None => note(
             true,
             "no Redis is named: `clustertalk up` starts a private one".to_owned(),
@@ -44,20 +71,18 @@ pub async fn run(doctor: Doctor, environment: Environment) -> Result<()> {
                 .for_each(|(good, sentence)| note(good, sentence)),
             Err(error) => note(
                 false,
-                format!(
-                    "Redis at {}: {error:#}; is it running, and is the URL right?",
-                    shown(url)
-                ),
+                format!("Redis at {url}: {error:#}; is it running, and is the URL right?"),
             ),
         },
     }
-    let url = redis_url.as_deref().unwrap_or("redis://127.0.0.1:6379");
-    match application(up, &environment, url, true) {
+    let usual = RedisUrl::new("redis://127.0.0.1:6379");
+    match application(&config, config.redis.as_ref().unwrap_or(&usual)) {
         Err(error) => note(false, format!("{error:#}")),
         Ok(application) => {
-            note(true, format!("{} can be honoured", up.manifest.display()));
+            let manifest = config.manifest.display();
+            note(true, format!("{manifest} can be honoured"));
             let pool = std::sync::Arc::new(RedisPool::new(PoolLimits::default()));
-            match Sandbox::start(&application, &up.data, pool).await {
+            match Sandbox::start(&application, &config.data, pool).await {
                 Ok(sandbox) => {
                     for component in sandbox.snapshot() {
                         note(
@@ -83,8 +108,8 @@ pub async fn run(doctor: Doctor, environment: Environment) -> Result<()> {
     }
 }
 
-async fn redis(url: &str) -> Result<Vec<(bool, String)>> {
-    let client = Client::open(url)?;
+async fn redis(url: &RedisUrl) -> Result<Vec<(bool, String)>> {
+    let client = Client::open(url.reveal())?;
     let mut connection = client.get_multiplexed_async_connection().await?;
     let info: String = redis::cmd("INFO").query_async(&mut connection).await?;
     let field = |name: &str| {
@@ -99,15 +124,15 @@ async fn redis(url: &str) -> Result<Vec<(bool, String)>> {
         .and_then(|major| major.parse().ok())
         .unwrap_or(0);
     let mut findings = vec![if major >= 7 {
-        (true, format!("Redis {version} answers at {}", shown(url)))
+        (true, format!("Redis {version} answers at {url}"))
     } else {
         (
             false,
             format!("Redis {version} is too old: 7.0 or newer is needed"),
         )
     }];
-    findings.push(match field("maxmemory_policy") {
-        Some("noeviction") | None => (true, "Redis refuses writes rather than lose data when it is full".to_owned()),
+    findings.push(match eviction_policy(&info) {
+        None => (true, "Redis refuses writes rather than lose data when it is full".to_owned()),
         Some(policy) => (false, format!("maxmemory-policy is {policy}: a full Redis would drop rooms in silence; set it to noeviction")),
     });
     findings.push(match field("aof_enabled") {

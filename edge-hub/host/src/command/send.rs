@@ -5,7 +5,7 @@ use http_body_util::BodyExt;
 use hyper::Method;
 use serde_json::{Value, json};
 
-use super::http_client::request;
+use super::edge_client::request;
 use crate::config::Send;
 
 pub async fn run(send: Send) -> Result<()> {
@@ -14,7 +14,7 @@ pub async fn run(send: Send) -> Result<()> {
         .unwrap_or_else(|| format!("cli-{:016x}", fastrand::u64(..)));
     let body = json!({ "user": send.user, "id": id, "text": send.text }).to_string();
     let path = format!("/api/v1/rooms/{}/messages", send.edge.room);
-    let response = request(&send.edge.url, Method::POST, &path, &[], body).await?;
+    let response = request(&send.edge, Method::POST, &path, &[], body).await?;
     let status = response.status();
     let bytes = response.into_body().collect().await?.to_bytes();
     let answer: Value = serde_json::from_slice(&bytes).unwrap_or_default();

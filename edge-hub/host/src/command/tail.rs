@@ -8,7 +8,7 @@ use hyper::{Method, body::Incoming};
 use serde_json::Value;
 use tokio::time::{sleep, timeout};
 
-use super::http_client::request;
+use super::edge_client::request;
 use crate::config::Tail;
 
 /// Before the connection is made again.
@@ -48,7 +48,7 @@ async fn follow(
         .iter()
         .map(|last| ("last-event-id", last.as_str()))
         .collect();
-    let response = request(&tail.edge.url, Method::GET, &path, &headers, String::new())
+    let response = request(&tail.edge, Method::GET, &path, &headers, String::new())
         .await
         .map_err(Stopped::Lost)?;
     let status = response.status();

@@ -1,63 +1,69 @@
 //! `clustertalk up`: the edge, from its parts to its end.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result, bail};
-use clustertalk_core::{limits::Limits, redis::Keyspace};
+use clustertalk_core::{protocol::ServerFrame, redis::Keyspace, time::millis};
 use tokio::{
-    signal::unix::{SignalKind, signal},
-    time::timeout,
+    net::TcpListener,
+    signal::unix::{Signal, SignalKind, signal},
+    time::{Instant, timeout, timeout_at},
 };
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    admin::Admin,
     application::Application,
-    config::{Environment, Up},
+    config::{Config, LogFormat, RedisUrl},
     edge::{Edge, EdgeService},
+    files,
     local_redis::LocalRedis,
     relay::Relay,
     sandbox::{PoolLimits, RedisPool, Sandbox},
-    server::{Options, Origins, Server, listen},
+    server::{Options, Origins, Server, Tls, listen},
+    socket,
     store::Store,
+    traces,
+    websocket::encode_text,
 };
 
-/// How long it may take to clear the presence of this edge at the end; others sweep the rest.
-const LEAVING: Duration = Duration::from_secs(2);
-
 /// Runs the edge until Ctrl-C or SIGTERM.
-pub async fn run(up: Up, environment: Environment) -> Result<()> {
+pub async fn run(config: Config) -> Result<()> {
     // Listened for from the start, so that a Ctrl-C while components compile ends this as well.
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let anonymous = anonymous(&up)?;
-    let origins = origins(&up)?;
-    let listener = listen(up.listen).with_context(|| {
-        format!("cannot listen on {}; if another edge runs there, stop it or give `--listen 127.0.0.1:PORT`", up.listen)
-    })?;
-    std::fs::create_dir_all(&up.data)
-        .with_context(|| format!("cannot create {}", up.data.display()))?;
+    let mut signals = Signals::new()?;
+    // Before anything is started.
+    anonymous(&config)?;
+    let listeners = Listeners::open(&config).await?;
+    if let Some(files) = files::raise_limit()
+        && files < config.connections as u64 + files::SPARE
+    {
+        let connections = config.connections;
+        tracing::warn!(
+            files,
+            connections,
+            "there are too few files for so many connections"
+        );
+    }
+    std::fs::create_dir_all(&config.data)
+        .with_context(|| format!("cannot create {}", config.data.display()))?;
 
-    let (mut local, redis_url) = match environment.redis(up.redis.as_deref()) {
-        Some(url) => (None, url),
+    let (mut local, redis) = match &config.redis {
+        Some(url) => (None, url.clone()),
         None => {
             let local = tokio::select! {
-                local = LocalRedis::start(&up.data) => local?,
-                _ = interrupt.recv() => return Ok(()),
-                _ = terminate.recv() => return Ok(()),
+                local = LocalRedis::start(&config.data) => local?,
+                () = signals.next() => return Ok(()),
             };
-            let url = local.url().to_owned();
+            let url = RedisUrl::new(local.url());
             (Some(local), url)
         }
     };
     let serving = async {
-        tokio::select! {
-            started = start(&up, &environment, &redis_url, anonymous) => match started {
-                Ok(edge) => serve(&up, edge, listener, origins, &redis_url, &mut interrupt, &mut terminate).await,
-                Err(error) => Err(error),
-            },
-            _ = interrupt.recv() => Ok(()),
-            _ = terminate.recv() => Ok(()),
-        }
+        let edge = tokio::select! {
+            edge = start(&config, &redis) => edge?,
+            () = signals.next() => return Ok(Ended::InOrder),
+        };
+        serve(&config, edge, listeners, &redis, &mut signals).await
     };
     let supervising = async {
         match &mut local {
@@ -65,23 +71,80 @@ pub async fn run(up: Up, environment: Environment) -> Result<()> {
             None => std::future::pending().await,
         }
     };
-    let served = tokio::select! {
-        served = serving => served,
+    let ended = tokio::select! {
+        ended = serving => ended,
         never = supervising => match never {},
     };
+    if let Ok(Ended::AtOnce) = ended {
+        // The private Redis dies with this process; each of its commands is on the disk.
+        bail!("a second signal came: what was not yet done was left");
+    }
     if let Some(local) = local {
         local.stop().await;
     }
-    served
+    ended.map(drop)
 }
 
-async fn start(
-    up: &Up,
-    environment: &Environment,
-    redis_url: &str,
-    anonymous: bool,
-) -> Result<Arc<Edge>> {
-    let application = application(up, environment, redis_url, anonymous)?;
+enum Ended {
+    InOrder,
+    /// By a second signal.
+    AtOnce,
+}
+
+/// What asks for the end.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn new() -> Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+struct Listeners {
+    public: TcpListener,
+    admin: Option<TcpListener>,
+    tls: Option<Arc<Tls>>,
+}
+
+impl Listeners {
+    async fn open(config: &Config) -> Result<Self> {
+        let tls = match config.tls.clone() {
+            None => None,
+            Some(files) => Some(Tls::load(files).await?),
+        };
+        let address = config.listen;
+        let public = listen(address).with_context(|| {
+            format!("cannot listen on {address}; if another edge runs there, stop it or give `--listen 127.0.0.1:PORT`")
+        })?;
+        let admin = config.admin.map(|address| {
+            listen(address).with_context(|| {
+                format!("cannot listen on {address} for operators; give `--admin 127.0.0.1:PORT` or `--admin off`")
+            })
+        });
+        Ok(Self {
+            public,
+            admin: admin.transpose()?,
+            tls,
+        })
+    }
+}
+
+async fn start(config: &Config, redis: &RedisUrl) -> Result<Arc<Edge>> {
+    let anonymous = anonymous(config)?;
+    let application = application(config, redis)?;
     let prefix = application
         .variables
         .get("redis_prefix")
@@ -89,114 +152,160 @@ async fn start(
     let keyspace =
         Keyspace::new(prefix).context("the variable `redis_prefix` of the application")?;
     let id = edge_id();
-    let store = Store::new(redis_url, keyspace, id.clone(), Limits::default())
-        .with_context(|| format!("`{}` is not the URL of a Redis", shown(redis_url)))?;
+    if let Some(traces) = &config.traces {
+        traces::start(traces, &id)?;
+    }
+    let limits = config.limits.clone();
+    let store = Store::new(redis.reveal(), keyspace, id.clone(), limits)
+        .with_context(|| format!("`{redis}` is not the URL of a Redis"))?;
     store.version().await.with_context(|| {
-        format!("cannot reach Redis at {}; start it, or leave out `--redis` and REDIS_URL for a private one", shown(redis_url))
+        format!("cannot reach Redis at {redis}; start it, or leave out `--redis` and REDIS_URL for a private one")
     })?;
     let pool = Arc::new(RedisPool::new(PoolLimits::default()));
-    let sandbox = Sandbox::start(&application, &up.data, pool).await?;
+    let sandbox = Sandbox::start(&application, &config.data, pool).await?;
     tokio::spawn(sandbox.clone().watch());
     let relay = Relay::new(store);
     Ok(Edge::new(id, application, sandbox, relay, anonymous))
 }
 
-/// Reads the manifest with the variables that the command line and the environment decide.
-pub fn application(
-    up: &Up,
-    environment: &Environment,
-    redis_url: &str,
-    anonymous: bool,
-) -> Result<Application> {
-    let mut given: BTreeMap<String, String> = environment.spin_variables.clone();
-    given.insert("redis_url".to_owned(), redis_url.to_owned());
+/// Whether anyone may choose a name: the application says whether tokens count.
+fn anonymous(config: &Config) -> Result<bool> {
+    // Asked before there is a Redis, whose address does not matter here.
+    let application = load(config, "redis://127.0.0.1:6379", false)?;
+    let identity = application.variables.get("identity");
+    let tokens_count = identity.is_some_and(|issuers| !issuers.trim().is_empty());
+    Ok(config.anonymous(tokens_count)?)
+}
+
+/// Reads the manifest with the variables that the settings decide.
+pub fn application(config: &Config, redis: &RedisUrl) -> Result<Application> {
+    load(config, redis.reveal(), anonymous(config)?)
+}
+
+fn load(config: &Config, redis: &str, anonymous: bool) -> Result<Application> {
+    let mut given = config.spin_variables.clone();
+    given.insert("redis_url".to_owned(), redis.to_owned());
     given.insert("anonymous".to_owned(), anonymous.to_string());
-    Ok(Application::load(&up.manifest, &given)?)
+    let limits = serde_json::to_string(&config.limits)?;
+    given.insert("limits".to_owned(), limits);
+    Ok(Application::load(&config.manifest, &given)?)
 }
 
 async fn serve(
-    up: &Up,
+    config: &Config,
     edge: Arc<Edge>,
-    listener: tokio::net::TcpListener,
-    origins: Origins,
-    redis_url: &str,
-    interrupt: &mut tokio::signal::unix::Signal,
-    terminate: &mut tokio::signal::unix::Signal,
-) -> Result<()> {
-    let address = listener.local_addr()?;
-    let server = Server::new(
-        EdgeService(Arc::clone(&edge), origins.clone()),
-        Options {
-            origins,
-            ..Options::default()
+    listeners: Listeners,
+    redis: &RedisUrl,
+    signals: &mut Signals,
+) -> Result<Ended> {
+    let address = listeners.public.local_addr()?;
+    if let Some(tls) = &listeners.tls {
+        tokio::spawn(Arc::clone(tls).watch());
+    }
+    let options = Options {
+        tls: listeners.tls,
+        origins: config.origins.clone(),
+        socket: socket::Limits {
+            message_bytes: config.limits.frame_bytes,
+            ..socket::Limits::default()
         },
+        connections: config.connections,
+        connections_per_address: config.connections_per_address,
+        ping_interval: config.limits.ping,
+        ..Options::default()
+    };
+    let server = Server::new(
+        EdgeService(Arc::clone(&edge), config.origins.clone()),
+        options,
     );
-    edge.watch_sockets(Arc::clone(server.registry()));
+    edge.serve_by(&server);
     let shutdown = CancellationToken::new();
     let serving = tokio::spawn({
         let (server, shutdown) = (Arc::clone(&server), shutdown.clone());
-        async move { server.serve(vec![listener], shutdown).await }
+        async move { server.serve(vec![listeners.public], shutdown).await }
     });
-    println!("ClusterTalk Edge is up: http://{address}");
-    println!(
-        "  Redis: {}   (look inside: {})",
-        shown(redis_url),
-        redis_cli(redis_url)
-    );
-    println!("  Stop with Ctrl-C.");
+    let admin = match listeners.admin {
+        None => None,
+        Some(listener) => {
+            let address = listener.local_addr()?;
+            let server = Admin::server(Arc::clone(&edge), Origins::for_address(address));
+            // It answers until the process ends.
+            let never = CancellationToken::new();
+            tokio::spawn(async move { server.serve(vec![listener], never).await });
+            Some(address)
+        }
+    };
+    announce(config, address, admin, redis);
 
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
+    signals.next().await;
+    match config.log_format {
+        LogFormat::Text => println!("stopping: clients are told to resume"),
+        LogFormat::Json => tracing::info!("stopping: clients are told to resume"),
     }
-    println!("stopping: clients are told to resume");
     edge.begin_draining();
     shutdown.cancel();
-    let drain = Duration::from_secs(up.drain);
-    let _ = timeout(drain, async {
-        server.registry().drain(drain / 4).await;
-        server.registry().emptied().await;
-    })
-    .await;
-    // Above all for those whose sockets did not close in time.
-    let _ = timeout(LEAVING, edge.relay().leave_everywhere()).await;
+    tokio::select! {
+        () = drain(config.drain, &edge, &server, serving) => Ok(Ended::InOrder),
+        () = signals.next() => Ok(Ended::AtOnce),
+    }
+}
+
+/// Moves clients elsewhere; takes `time` at most.
+async fn drain(
+    time: Duration,
+    edge: &Edge,
+    server: &Server<EdgeService>,
+    mut serving: tokio::task::JoinHandle<()>,
+) {
+    let end = Instant::now() + time;
+    let registry = server.registry();
+    let moving = async {
+        registry
+            .drain(time * 3 / 4, |left| {
+                let after_ms = millis(left);
+                encode_text(&ServerFrame::Draining { after_ms }.encode())
+            })
+            .await;
+        std::future::pending().await
+    };
+    let gone = async {
+        // A plain request may be about to become a socket.
+        let _ = (&mut serving).await;
+        registry.emptied().await;
+    };
+    let sockets = async {
+        tokio::select! {
+            () = gone => {}
+            never = moving => never,
+        }
+    };
+    let _ = timeout(time * 7 / 8, sockets).await;
     serving.abort();
-    Ok(())
+    // Above all for those whose sockets did not close in time; other edges sweep the rest.
+    let _ = timeout_at(end, edge.relay().leave_everywhere()).await;
+    traces::stop(end.saturating_duration_since(Instant::now())).await;
 }
 
-fn anonymous(up: &Up) -> Result<bool> {
-    if up.listen.ip().is_loopback() || up.allow_anonymous {
-        return Ok(true);
+fn announce(config: &Config, address: SocketAddr, admin: Option<SocketAddr>, redis: &RedisUrl) {
+    let shown = redis.to_string();
+    let scheme = match config.tls {
+        Some(_) => "https",
+        None => "http",
+    };
+    match config.log_format {
+        LogFormat::Text => {
+            println!("ClusterTalk Edge is up: {scheme}://{address}");
+            println!("  Redis: {shown}   (look inside: {})", redis_cli(redis));
+            if let Some(admin) = admin {
+                println!("  Metrics: http://{admin}/metrics");
+            }
+            println!("  Stop with Ctrl-C.");
+        }
+        LogFormat::Json => {
+            let admin = admin.map(tracing::field::display);
+            tracing::info!(%address, scheme, admin, redis = shown, "ClusterTalk Edge is up");
+        }
     }
-    bail!(
-        "{} is not a loopback address, and tokens are not supported yet, so anyone who reaches it could \
-         speak under any name; if that is wanted, add `--allow-anonymous`",
-        up.listen.ip()
-    );
-}
-
-fn origins(up: &Up) -> Result<Origins> {
-    if up.allow_any_origin {
-        return Ok(Origins::Any);
-    }
-    if let Some(bad) = up.origins.iter().find(|origin| !is_origin(origin)) {
-        bail!(
-            "`--origin {bad}` is not an origin; give scheme and host without a path, such as https://chat.example.org"
-        );
-    }
-    Ok(match &up.origins[..] {
-        [] => Origins::for_address(up.listen),
-        listed => Origins::Listed(listed.to_vec()),
-    })
-}
-
-fn is_origin(text: &str) -> bool {
-    url::Url::parse(text).is_ok_and(|url| {
-        matches!(url.scheme(), "http" | "https")
-            && url.has_host()
-            && !text.ends_with('/')
-            && url.path() == "/"
-    })
 }
 
 /// Unpredictable enough that no two starts share one: the members of an earlier run must not be
@@ -206,44 +315,11 @@ fn edge_id() -> String {
     format!("{seconds:x}{:08x}", fastrand::u32(..))
 }
 
-/// A URL as it may be shown: without its password, which may stand in the query of a socket's path.
-pub fn shown(url: &str) -> String {
-    let Ok(mut parsed) = url::Url::parse(url) else {
-        return "(not a URL)".to_owned();
-    };
-    if parsed.password().is_some() {
-        let _ = parsed.set_password(Some("***"));
-    }
-    parsed.set_query(None);
-    parsed.to_string()
-}
-
-fn redis_cli(url: &str) -> String {
-    match url::Url::parse(url) {
+fn redis_cli(redis: &RedisUrl) -> String {
+    match url::Url::parse(redis.reveal()) {
         Ok(parsed) if parsed.host_str() == Some("127.0.0.1") && parsed.password().is_none() => {
             format!("redis-cli -p {}", parsed.port().unwrap_or(6379))
         }
-        _ => format!("redis-cli -u {}", shown(url)),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn no_password_is_shown() {
-        for (url, expected) in [
-            ("redis://127.0.0.1:6379", "redis://127.0.0.1:6379"),
-            ("redis://:secret@host:1", "redis://:***@host:1"),
-            ("rediss://ada:secret@host/2", "rediss://ada:***@host/2"),
-            (
-                "unix:///run/redis.sock?pass=secret",
-                "unix:///run/redis.sock",
-            ),
-            ("secret", "(not a URL)"),
-        ] {
-            assert_eq!(shown(url), expected);
-        }
+        _ => format!("redis-cli -u {redis}"),
     }
 }

@@ -27,7 +27,7 @@ use tokio::{
 
 use self::presence::Presence;
 use super::{Figures, Follower, Relay, RoomHandle};
-use crate::{queue::DEFAULT_QUEUE_BYTES, store::StoreError, websocket::encode_text};
+use crate::{queue::DEFAULT_QUEUE_BYTES, store::StoreError, traces, websocket::encode_text};
 
 /// How often a room looks after itself.
 const TICK: Duration = Duration::from_secs(1);
@@ -39,6 +39,8 @@ const CHECK_ACTIVE: Duration = Duration::from_secs(2);
 const CHECK_QUIET: Duration = Duration::from_secs(30);
 /// A room without followers is forgotten after this time.
 const LINGER: Duration = Duration::from_secs(10);
+/// The same for a room whose log cannot be read; those who were told to come back do so earlier.
+const UNREADABLE_LINGER: Duration = Duration::from_secs(60);
 /// Bytes in a connection's queue up to which it is given a page at once. With the page that is half
 /// of what a queue takes: live messages of other rooms need place as well.
 const QUEUE_BYTES: usize = DEFAULT_QUEUE_BYTES / 4;
@@ -126,7 +128,9 @@ impl Room {
                 Some(command) = commands.recv() => self.commanded(command).await,
                 _ = ticks.tick() => {
                     self.look_after().await;
-                    if self.needed_at.elapsed() > LINGER && self.retire(&commands) {
+                    // After it nobody looks whom Redis counts here in vain.
+                    let over = self.needed_at.elapsed() > self.linger() && self.presence.is_settled();
+                    if over && self.retire(&commands) {
                         return;
                     }
                 }
@@ -166,18 +170,29 @@ impl Room {
                 outcome,
                 turn,
             } => {
-                let input = match outcome {
-                    Ok(stretch) => Input::Loaded { ticket, stretch },
-                    Err(error) => {
-                        tracing::warn!(room = %self.name, %error, "the log cannot be read");
-                        Input::Failed(ticket)
-                    }
-                };
+                let input = self.answer(ticket, outcome);
                 self.feed(input, turn).await;
             }
             Control::Resync => self.feed(Input::Check, None).await,
         }
         self.note_need();
+    }
+
+    fn answer(&self, ticket: ReadTicket, outcome: Result<Stretch, StoreError>) -> Input {
+        match outcome {
+            Ok(stretch) => {
+                self.relay.note_readable(&self.name);
+                Input::Loaded { ticket, stretch }
+            }
+            Err(error) if error.is_unreadable() => {
+                self.relay.note_unreadable(&self.name, &error);
+                Input::Damaged(ticket)
+            }
+            Err(error) => {
+                tracing::warn!(room = %self.name, %error, "a read failed; it is tried again");
+                Input::Failed(ticket)
+            }
+        }
     }
 
     /// Feeds one input and performs the effects. `turn` ends with it, unless a read takes it along.
@@ -212,9 +227,12 @@ impl Room {
                 Effect::Deliver(frame) => self.deliver(frame),
                 Effect::Tell(told) => self.tell(&told).await,
                 Effect::Page { reader, told } => self.page(reader, &told).await,
-                Effect::Send { reader, frame } => {
-                    if let Some(follower) = self.attaching.get(&reader) {
-                        follower.queue.push(encode_text(&frame.encode()));
+                Effect::Refuse {
+                    reader,
+                    retry_after,
+                } => {
+                    if let Some(follower) = self.attaching.remove(&reader) {
+                        follower.refuse(&self.name, retry_after);
                     }
                 }
                 Effect::Follow { reader } => {
@@ -274,7 +292,7 @@ impl Room {
         let control = self.handle.control.clone();
         tokio::spawn(async move {
             sleep(after).await;
-            let Ok(turn) = follower.turn.acquire_owned().await else {
+            let Ok(turn) = Arc::clone(&follower.turn).acquire_owned().await else {
                 return;
             };
             // A connection that is gone needs no page.
@@ -318,11 +336,21 @@ impl Room {
 
     /// Encodes once, queues for each follower.
     fn deliver(&mut self, frame: EntryFrame) {
+        let begun = traces::delivering();
         let encoded = encode_text(&frame.encode());
         for follower in self.followers.values() {
             follower.queue.push(encoded.clone());
         }
         Figures::count(&self.relay.figures.deliveries, self.followers.len());
+        if let (Some(begun), EntryFrame::Message(message)) = (begun, &frame) {
+            let (room, user, id) = (
+                self.name.as_str(),
+                message.user.id.as_str(),
+                message.id.as_str(),
+            );
+            let followers = self.followers.len();
+            traces::delivered(begun, room, user, id, message.position.seq, followers);
+        }
         self.relay.statistics.note(&self.name);
         self.active_at = Instant::now();
     }
@@ -373,10 +401,18 @@ impl Room {
         }
         if self.presence.refresh_is_due() {
             let everyone = self.followers.values().chain(self.attaching.values());
-            let followers: Vec<Follower> = everyone.cloned().collect();
+            let present = everyone.map(|follower| &follower.user).collect();
             self.presence
-                .refresh(&self.relay.store, &self.name, &followers)
+                .refresh(&self.relay, &self.name, &present)
                 .await;
+        }
+    }
+
+    /// How long the room is kept though nobody is in it.
+    fn linger(&self) -> Duration {
+        match self.room.position() {
+            Some(_) => LINGER,
+            None => UNREADABLE_LINGER,
         }
     }
 
@@ -413,9 +449,7 @@ impl Room {
         if !commands.is_empty() {
             return false;
         }
-        rooms.remove(&self.name);
-        // Under the lock, so that it comes before the subscription of a task that follows this one.
-        self.relay.subscriber.unsubscribe(&self.name);
+        self.relay.forget(&mut rooms, &self.name);
         true
     }
 }

@@ -195,17 +195,30 @@ impl Task {
                     if heard.elapsed() > SILENCE {
                         return Ended::Lost("no heartbeat came back");
                     }
-                    let store = self.store.clone();
                     // Apart, so that a slow answer does not hold up what was published.
-                    tokio::spawn(async move {
-                        let call = contract::heartbeat(store.keyspace(), store.edge(), "1");
-                        if let Err(error) = store.call(&call).await {
-                            tracing::debug!(%error, "a heartbeat was refused");
-                        }
-                    });
+                    tokio::spawn(beat(self.store.clone(), self.relay.clone()));
                 }
             }
         }
+    }
+}
+
+/// Sends one heartbeat.
+async fn beat(store: Store, relay: Weak<Relay>) {
+    let call = contract::heartbeat(store.keyspace(), store.edge(), "1");
+    let mut sent = store.call(&call).await;
+    if let Err(error) = &sent
+        && error.refused_write().is_some()
+    {
+        // The subscription must not be taken for dead: a new one would be no better.
+        if let Some(relay) = relay.upgrade() {
+            Figures::count(&relay.figures.writeless_heartbeats, 1);
+        }
+        let bare = contract::bare_heartbeat(store.keyspace(), store.edge(), "1");
+        sent = store.command(&bare).await;
+    }
+    if let Err(error) = sent {
+        tracing::debug!(%error, "a heartbeat was refused");
     }
 }
 

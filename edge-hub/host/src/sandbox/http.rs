@@ -11,6 +11,7 @@ use std::{
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
+use opentelemetry::trace::SpanKind;
 use tokio::{
     sync::oneshot,
     task::JoinHandle,
@@ -22,6 +23,7 @@ use wasmtime_wasi_http::{
 };
 
 use super::{Allowance, CallError, Guard, Guarded, Sandbox, State, guarded_store};
+use crate::traces;
 
 /// The longest that a component may take until its response begins.
 const HEAD_WALL: Duration = Duration::from_secs(10);
@@ -83,15 +85,19 @@ impl Sandbox {
             })
         });
         let refused = |error: wasmtime::Error| CallError::Refused(error.to_string());
+        let scheme = match request.extensions().get::<http::uri::Scheme>() {
+            Some(scheme) if *scheme == http::uri::Scheme::HTTPS => Scheme::Https,
+            _ => Scheme::Http,
+        };
         let mut http = store.data_mut().http();
         let request = http
-            .new_incoming_request(Scheme::Http, request)
+            .new_incoming_request(scheme, request)
             .map_err(refused)?;
         let response = http.new_response_outparam(sender).map_err(refused)?;
 
         let sandbox = self.clone();
         let name = component.to_owned();
-        let mut task = RunningTask(Some(tokio::spawn(async move {
+        let running = async move {
             let _slot = slot;
             let _running = sandbox.0.runtime.running();
             let metrics = &sandbox.guest(&name)?.source.metrics;
@@ -104,9 +110,13 @@ impl Sandbox {
                     .call_handle(&mut store, request, response)
                     .await
             };
+            let call = traces::within("hub", SpanKind::Internal, call, |result| {
+                traces::Told::success(result)
+            });
             let result = call.await;
             result.map_err(|error| store.data_mut().guard().explain(&error))
-        })));
+        };
+        let mut task = RunningTask(Some(tokio::spawn(traces::carried(running))));
 
         match timeout(HEAD_WALL, head).await {
             Err(_) => Err(CallError::Wall),

@@ -7,11 +7,45 @@ use std::{
 
 use super::{digest::Digest, error::CallError};
 
-/// Upper bounds of the call time histogram, in seconds; one more bucket takes the rest.
-pub const CALL_TIME_BOUNDS: [f64; 14] = [
+/// Upper bounds of the buckets of [`Times`], in seconds; one more bucket takes the rest.
+pub const TIME_BOUNDS: [f64; 14] = [
     0.000_025, 0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1,
     0.5, 2.5,
 ];
+
+/// How long something takes, each time.
+#[derive(Default)]
+pub(crate) struct Times {
+    buckets: [AtomicU64; TIME_BOUNDS.len() + 1],
+    nanoseconds: AtomicU64,
+}
+
+/// [`Times`] at one moment.
+#[derive(Clone, Debug)]
+pub struct Histogram {
+    /// Not cumulative: one count for each of [`TIME_BOUNDS`] and one for longer ones.
+    pub counts: Vec<u64>,
+    /// All of them together.
+    pub sum: Duration,
+}
+
+impl Times {
+    pub fn add(&self, elapsed: Duration) {
+        let seconds = elapsed.as_secs_f64();
+        let bucket = TIME_BOUNDS.partition_point(|bound| *bound < seconds);
+        self.buckets[bucket].fetch_add(1, Relaxed);
+        self.nanoseconds
+            .fetch_add(elapsed.as_nanos() as u64, Relaxed);
+    }
+
+    pub fn snapshot(&self) -> Histogram {
+        let counts = self.buckets.iter().map(|bucket| bucket.load(Relaxed));
+        Histogram {
+            counts: counts.collect(),
+            sum: Duration::from_nanos(self.nanoseconds.load(Relaxed)),
+        }
+    }
+}
 
 /// Live counters.
 #[derive(Default)]
@@ -25,8 +59,7 @@ pub(crate) struct Metrics {
     wall: AtomicU64,
     busy: AtomicU64,
     refused: AtomicU64,
-    buckets: [AtomicU64; CALL_TIME_BOUNDS.len() + 1],
-    nanoseconds: AtomicU64,
+    call_times: Times,
 }
 
 /// The counters of one component at one moment, all since the start of the process.
@@ -54,11 +87,8 @@ pub struct ComponentMetrics {
     pub busy: u64,
     /// Calls that the component answered with an error.
     pub refused: u64,
-    /// Finished calls by time, not cumulative: one count for each of [`CALL_TIME_BOUNDS`] and one
-    /// for longer ones.
-    pub call_time_counts: Vec<u64>,
-    /// Time in finished calls, waiting included.
-    pub call_time_sum: Duration,
+    /// Finished calls by time, waiting included.
+    pub call_times: Histogram,
 }
 
 /// A call under way.
@@ -94,11 +124,7 @@ impl Metrics {
 
     /// Counts the time of a call, or of a streaming one until its answer began.
     pub fn answered(&self, elapsed: Duration) {
-        let seconds = elapsed.as_secs_f64();
-        let bucket = CALL_TIME_BOUNDS.partition_point(|bound| *bound < seconds);
-        self.buckets[bucket].fetch_add(1, Relaxed);
-        self.nanoseconds
-            .fetch_add(elapsed.as_nanos() as u64, Relaxed);
+        self.call_times.add(elapsed);
     }
 
     /// Counts how a call failed.
@@ -128,12 +154,7 @@ impl Metrics {
             wall: self.wall.load(Relaxed),
             busy: self.busy.load(Relaxed),
             refused: self.refused.load(Relaxed),
-            call_time_counts: self
-                .buckets
-                .iter()
-                .map(|bucket| bucket.load(Relaxed))
-                .collect(),
-            call_time_sum: Duration::from_nanos(self.nanoseconds.load(Relaxed)),
+            call_times: self.call_times.snapshot(),
         }
     }
 }

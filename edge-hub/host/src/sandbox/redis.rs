@@ -5,16 +5,26 @@
 
 mod pool;
 
-use std::{pin::Pin, sync::Arc};
+use std::{
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Instant,
+};
 
+use opentelemetry::{KeyValue, trace::SpanKind};
 use wasmtime::component::Resource;
 
 pub use self::pool::{PoolLimits, RedisPool};
 pub use super::bindings::fermyon::spin::redis::{Error as RedisError, RedisResult as RedisValue};
 use super::{
     bindings::fermyon::spin::redis::{Host, HostConnection, RedisParameter},
+    metrics::{Histogram, Times},
     store::State,
 };
+use crate::traces;
 
 /// Connections that one instance may hold at once.
 const MAX_OPEN: usize = 8;
@@ -46,6 +56,19 @@ pub trait RedisConnection: Send + Sync {
     /// # Errors
     /// The server's or the connection's.
     fn execute(&self, command: &str, arguments: Vec<Vec<u8>>) -> Pending<'_, Vec<RedisValue>>;
+}
+
+/// What components asked of Redis, together.
+#[derive(Default)]
+pub(super) struct RedisFigures {
+    times: Times,
+    errors: AtomicU64,
+}
+
+impl RedisFigures {
+    pub fn snapshot(&self) -> (Histogram, u64) {
+        (self.times.snapshot(), self.errors.load(Ordering::Relaxed))
+    }
 }
 
 /// The resource `connection` of one instance.
@@ -228,7 +251,8 @@ impl State {
         arguments: Vec<Vec<u8>>,
     ) -> wasmtime::Result<Result<Vec<RedisValue>, RedisError>> {
         let opened = self.table.get_mut(&connection)?;
-        let connection = match Manner::of(command, &arguments) {
+        let manner = Manner::of(command, &arguments);
+        let connection = match manner {
             Manner::Shared => Arc::clone(&opened.shared),
             Manner::Forbidden => {
                 return Ok(Err(RedisError::Other(format!(
@@ -243,7 +267,24 @@ impl State {
                 },
             },
         };
-        Ok(connection.execute(command, arguments).await)
+        let began = Instant::now();
+        let told = |reply: &Result<_, RedisError>| traces::Told {
+            attributes: vec![
+                KeyValue::new("db.system.name", "redis"),
+                KeyValue::new("db.operation.name", command.to_owned()),
+            ],
+            ..traces::Told::success(reply)
+        };
+        let execute = connection.execute(command, arguments);
+        let reply = traces::within("redis", SpanKind::Client, execute, told).await;
+        let figures = &self.context.redis_figures;
+        if manner == Manner::Shared {
+            figures.times.add(began.elapsed());
+        }
+        if reply.is_err() {
+            figures.errors.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(reply)
     }
 }
 

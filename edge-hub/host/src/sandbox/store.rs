@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
+use opentelemetry::{KeyValue, trace::SpanKind};
 use wasmtime::component::{HasSelf, Linker, ResourceTable};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{
@@ -14,16 +15,17 @@ use super::{
         SocketHandler,
         clustertalk::{
             analytics::recorder::{self, Update},
-            moderation::moderator::{self, Message, Verdict},
+            moderation::moderator::{self, Action, Message, Verdict},
         },
         fermyon::spin::variables::{self, Error as VariableError},
     },
     guard::{Guard, Guarded},
-    redis::Redis,
+    redis::{Redis, RedisFigures},
 };
 use crate::{
     application::AllowedHosts,
     policy::{Analytics, Moderation},
+    traces,
 };
 
 /// The most random bytes at once; the host allocates them.
@@ -37,6 +39,7 @@ pub(crate) struct Context {
     pub variables: BTreeMap<String, String>,
     pub allowed_hosts: Arc<AllowedHosts>,
     pub redis: Arc<dyn Redis>,
+    pub redis_figures: Arc<RedisFigures>,
     pub moderation: Option<Arc<Moderation>>,
     pub analytics: Option<Arc<Analytics>>,
 }
@@ -115,7 +118,21 @@ impl variables::Host for State {
 impl moderator::Host for State {
     async fn review(&mut self, message: Message) -> wasmtime::Result<Result<Verdict, String>> {
         match &self.context.moderation {
-            Some(moderation) => Ok(moderation.review(message).await),
+            Some(moderation) => {
+                traces::is_about(&message.room, &message.user, &message.id);
+                let review = moderation.review(message);
+                let told = |result: &Result<Verdict, String>| match result {
+                    Ok(verdict) => traces::Told {
+                        attributes: vec![KeyValue::new(
+                            "clustertalk.action",
+                            shown(verdict.action),
+                        )],
+                        error: None,
+                    },
+                    Err(_) => traces::Told::success(result),
+                };
+                Ok(traces::within("moderation", SpanKind::Internal, review, told).await)
+            }
             None => Err(wasmtime::format_err!("no moderation dependency")),
         }
     }
@@ -127,9 +144,22 @@ impl recorder::Host for State {
         event: recorder::Event,
     ) -> wasmtime::Result<Result<Vec<Update>, String>> {
         match &self.context.analytics {
-            Some(analytics) => Ok(analytics.record(event).await),
+            Some(analytics) => {
+                let record = analytics.record(event);
+                let told = |result: &Result<_, _>| traces::Told::success(result);
+                Ok(traces::within("analytics", SpanKind::Internal, record, told).await)
+            }
             None => Err(wasmtime::format_err!("no analytics dependency")),
         }
+    }
+}
+
+fn shown(action: Action) -> &'static str {
+    match action {
+        Action::Allow => "allow",
+        Action::Flag => "flag",
+        Action::Mask => "mask",
+        Action::Block => "block",
     }
 }
 

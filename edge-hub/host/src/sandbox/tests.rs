@@ -98,7 +98,7 @@ async fn an_event_is_answered_with_a_session_and_effects() {
         (metrics.component.as_str(), metrics.instantiations),
         ("hub", 1)
     );
-    assert_eq!(metrics.call_time_counts.iter().sum::<u64>(), 1);
+    assert_eq!(metrics.call_times.counts.iter().sum::<u64>(), 1);
 }
 
 #[tokio::test]

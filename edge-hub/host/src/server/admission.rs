@@ -2,13 +2,13 @@
 
 use std::{
     collections::{HashMap, hash_map::Entry},
-    net::{IpAddr, Ipv6Addr},
+    net::IpAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use hyper::StatusCode;
 
-use super::Refusal;
+use super::{Refusal, network};
 
 #[derive(Debug)]
 pub(super) struct Admission {
@@ -40,7 +40,7 @@ impl Admission {
     }
 
     pub(super) fn admit(self: &Arc<Self>, address: IpAddr) -> Result<Permit, Refusal> {
-        let address = group(address);
+        let address = network(address);
         let mut present = self.present();
         if present.total >= self.total {
             let message = "the edge holds as many connections as it may";
@@ -79,17 +79,6 @@ impl Drop for Permit {
             if *count.get() == 0 {
                 count.remove();
             }
-        }
-    }
-}
-
-/// One host easily has a whole IPv6 /64 to itself.
-fn group(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V4(address) => IpAddr::V4(address),
-        IpAddr::V6(address) => {
-            let network = address.to_bits() & !u128::from(u64::MAX);
-            IpAddr::V6(Ipv6Addr::from_bits(network))
         }
     }
 }

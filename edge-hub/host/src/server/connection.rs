@@ -13,6 +13,7 @@ use hyper::{
     Request, Response, StatusCode,
     body::Incoming,
     header::{CONNECTION, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_PROTOCOL, UPGRADE},
+    http::uri::Scheme,
     server::conn::http1,
     service::service_fn,
     upgrade::OnUpgrade,
@@ -29,6 +30,7 @@ use super::{
 use crate::{
     queue::Queue,
     socket::{self, Cause, Handler, Next},
+    stream::Stream,
 };
 
 /// About the largest head of a request; beyond it the answer is 431.
@@ -40,7 +42,7 @@ type Pass = Arc<Mutex<Option<Permit>>>;
 /// Serves the connection until it ends, becomes a WebSocket, or must go.
 pub(super) async fn serve<S: Service>(
     server: Arc<Server<S>>,
-    stream: TcpStream,
+    tcp: TcpStream,
     peer: SocketAddr,
     shutdown: CancellationToken,
 ) {
@@ -59,7 +61,26 @@ pub(super) async fn serve<S: Service>(
             Err(_) => return,
         },
     };
-    let service = service_fn(|request| {
+    let stream = match &server.options.tls {
+        None => Stream::Plain(tcp),
+        Some(tls) => {
+            let handshake = timeout(server.options.header_time, tls.accept(tcp));
+            match shutdown.run_until_cancelled(handshake).await {
+                Some(Ok(Ok(stream))) => stream,
+                Some(Ok(Err(error))) => {
+                    debug!(%error, %peer, "a TLS handshake failed");
+                    return;
+                }
+                Some(Err(_)) | None => return,
+            }
+        }
+    };
+    let scheme = match stream.is_tls() {
+        true => Scheme::HTTPS,
+        false => Scheme::HTTP,
+    };
+    let service = service_fn(|mut request: Request<Incoming>| {
+        request.extensions_mut().insert(scheme.clone());
         let (server, pass, refusal) = (Arc::clone(&server), Arc::clone(&pass), refusal.clone());
         async move {
             Ok::<_, Infallible>(match refusal {
@@ -144,7 +165,7 @@ async fn become_websocket<H: Handler>(
     handler: Seated<H>,
 ) {
     let Ok(upgraded) = upgrade.await else { return };
-    let Ok(parts) = upgraded.downcast::<TokioIo<TcpStream>>() else {
+    let Ok(parts) = upgraded.downcast::<TokioIo<Stream>>() else {
         return;
     };
     let stream = parts.io.into_inner();

@@ -6,10 +6,11 @@ use std::{
     vec,
 };
 
+use bytes::Bytes;
 use slab::Slab;
 use tokio::{
     sync::Notify,
-    time::{MissedTickBehavior, interval, sleep},
+    time::{Instant, MissedTickBehavior, interval, sleep_until},
 };
 
 use crate::{
@@ -82,18 +83,31 @@ impl Registry {
         }
     }
 
-    /// Closes all sockets with [`close_code::DRAINING`], evenly over this time, so that those who
-    /// come back do not come all at once. Call it when nothing is accepted any more.
-    pub async fn drain(&self, over: Duration) {
-        const STEP: Duration = Duration::from_millis(50);
+    /// Moves all sockets elsewhere. Each is told at once how long it has (`notice` makes the frame)
+    /// and closed with [`close_code::DRAINING`] when that is over: in the second half of this
+    /// time, evenly, so that those who come back do not come all at once. Call it when nothing is
+    /// accepted any more.
+    pub async fn drain(&self, over: Duration, notice: impl Fn(Duration) -> Bytes) {
+        const STEPS: usize = 100;
         let queues: Vec<_> = self.queues().collect();
-        let steps = (over.as_millis() / STEP.as_millis()).max(1) as usize;
+        let chunks = queues.chunks(queues.len().div_ceil(STEPS).max(1));
+        let (steps, half) = (chunks.len() as u32, over / 2);
+        let chunks = (1..).zip(chunks);
+        let begun = Instant::now();
+        let left = |step: u32| half + half * step / steps;
+        for (step, chunk) in chunks.clone() {
+            let notice = notice(left(step));
+            for queue in chunk {
+                // One that cannot take it has closed the connection by itself.
+                queue.push(notice.clone());
+            }
+        }
         let reason = "the edge is going away";
-        for chunk in queues.chunks(queues.len().div_ceil(steps).max(1)) {
+        for (step, chunk) in chunks {
+            sleep_until(begun + left(step)).await;
             for queue in chunk {
                 queue.close_with(close_code::DRAINING, reason);
             }
-            sleep(STEP.min(over)).await;
         }
         for late in self.queues() {
             late.close_with(close_code::DRAINING, reason);
@@ -114,7 +128,7 @@ impl Registry {
     }
 
     /// Pings those who were silent for an interval and closes those silent for two.
-    fn sweep(&self, ping: &bytes::Bytes) {
+    fn sweep(&self, ping: &Bytes) {
         for queue in self.queues() {
             match queue.count_sweep() {
                 SWEEPS_PER_INTERVAL => {

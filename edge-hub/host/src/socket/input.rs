@@ -8,13 +8,11 @@ use std::{
 };
 
 use bytes::{Buf, BytesMut};
-use tokio::{
-    io::{AsyncRead, ReadBuf},
-    net::TcpStream,
-};
+use tokio::io::{AsyncRead, ReadBuf};
 
 use crate::{
     queue::Queue,
+    stream::Stream,
     websocket::{CloseFrame, Decoder, Message, Violation, encode_pong},
 };
 
@@ -59,7 +57,7 @@ impl Input {
     /// Reads up to the next thing to act on. Pings are answered on the way.
     pub(super) fn poll_receive(
         &mut self,
-        stream: &mut TcpStream,
+        stream: &mut Stream,
         queue: &Queue,
         context: &mut Context<'_>,
     ) -> Poll<io::Result<Received>> {
@@ -140,7 +138,7 @@ impl Input {
 /// # Errors
 /// The connection is broken, or the peer sent more than `left` bytes.
 pub(super) fn poll_discard(
-    stream: &mut TcpStream,
+    stream: &mut Stream,
     left: &mut usize,
     context: &mut Context<'_>,
 ) -> io::Result<Poll<()>> {

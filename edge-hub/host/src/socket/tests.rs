@@ -1,6 +1,6 @@
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpListener,
+    net::{TcpListener, TcpStream},
     sync::{
         Semaphore,
         mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
@@ -102,7 +102,7 @@ impl Bench {
             gate: Arc::clone(&gate),
         };
         let task = tokio::spawn(run(
-            accepted.unwrap().0,
+            accepted.unwrap().0.into(),
             b"",
             Arc::clone(&queue),
             limits,
@@ -511,7 +511,7 @@ async fn what_was_read_with_the_handshake_is_not_lost() {
     let read_ahead = [client_frame(0x81, b"one"), client_frame(0x81, b"two")].concat();
     let queue = Arc::new(Queue::new(DEFAULT_QUEUE_BYTES));
     tokio::spawn(run(
-        accepted.unwrap().0,
+        accepted.unwrap().0.into(),
         &read_ahead,
         queue,
         Limits::default(),

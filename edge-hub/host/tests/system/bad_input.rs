@@ -1,11 +1,14 @@
 //! Peers that do not keep to the protocol, while others chat on.
 
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
 use super::{
     client::{Client, Handshake, Reader},
-    harness::{RedisServer, Site},
+    harness::{Edge, RedisServer, Site},
 };
 
 #[tokio::test]
@@ -159,6 +162,49 @@ async fn too_much_is_refused_with_a_time_to_wait_or_for_good() {
         (&error["code"], &error["ref"]),
         (&json!("too_many_rooms"), &json!("r"))
     );
+}
+
+#[tokio::test]
+async fn a_user_is_read_at_one_rate_over_all_its_connections() {
+    let redis = RedisServer::start().await;
+    let edge = Site::new().edge(&redis).await;
+    let began = Instant::now();
+    // 102 frames, of which 60 may come at once, and then 20 a second.
+    tokio::join!(ping(&edge, "ada", 50), ping(&edge, "ada", 50));
+    let took = began.elapsed();
+    assert!(took > Duration::from_millis(1500), "{took:?}");
+    assert!(
+        edge.metric(r#"clustertalk_reads_delayed_total{by="user"}"#)
+            .await
+            > 0
+    );
+    let of_address = r#"clustertalk_reads_delayed_total{by="address"}"#;
+    assert_eq!(edge.metric(of_address).await, 0);
+}
+
+#[tokio::test]
+async fn an_address_is_read_at_one_rate_over_all_its_users() {
+    let redis = RedisServer::start().await;
+    let edge = Site::new().edge(&redis).await;
+    let began = Instant::now();
+    // 400 frames, of which 300 may come at once, and then 100 a second.
+    let names: Vec<String> = (0..10).map(|user| format!("user{user}")).collect();
+    join_all(names.iter().map(|user| ping(&edge, user, 39))).await;
+    let took = began.elapsed();
+    assert!(took > Duration::from_millis(700), "{took:?}");
+    let of_address = r#"clustertalk_reads_delayed_total{by="address"}"#;
+    assert!(edge.metric(of_address).await > 0);
+}
+
+/// Says hello and sends that many frames as fast as they are read; waits for their answers.
+async fn ping(edge: &Edge, user: &str, times: usize) {
+    let mut client = Client::join(edge.address, user).await;
+    for time in 0..times {
+        client
+            .send(json!({ "type": "ping", "ref": time.to_string() }))
+            .await;
+    }
+    client.take_many("pong", times).await;
 }
 
 #[tokio::test]

@@ -5,7 +5,8 @@ use std::{collections::VecDeque, net::SocketAddr, time::Duration};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::{
-    net::{TcpSocket, TcpStream},
+    io::{AsyncRead, AsyncWrite},
+    net::TcpSocket,
     time::sleep,
 };
 use tokio_tungstenite::{
@@ -15,9 +16,14 @@ use tokio_tungstenite::{
 
 use super::harness::within;
 
+/// What a connection goes over.
+pub trait Transport: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Transport for T {}
+
 /// One connection.
 pub struct Client {
-    socket: WebSocketStream<TcpStream>,
+    socket: WebSocketStream<Box<dyn Transport>>,
     /// Frames that came while something else was waited for.
     waiting: VecDeque<Value>,
 }
@@ -56,6 +62,16 @@ impl Client {
             tcp.set_recv_buffer_size(bytes).expect("a buffer");
         }
         let stream = within("a connection", tcp.connect(address)).await;
+        let stream = stream.expect("an edge that listens");
+        Self::over(Box::new(stream), address, handshake).await
+    }
+
+    /// The same over a stream that leads there.
+    pub async fn over(
+        stream: Box<dyn Transport>,
+        address: SocketAddr,
+        handshake: &Handshake,
+    ) -> Result<Self, u16> {
         let mut request = format!("ws://{address}/ws")
             .into_client_request()
             .expect("a request");
@@ -66,7 +82,7 @@ impl Client {
         if let Some(origin) = handshake.origin {
             headers.insert("origin", HeaderValue::from_static(origin));
         }
-        let upgrade = client_async(request, stream.expect("an edge that listens"));
+        let upgrade = client_async(request, stream);
         match within("the upgrade", upgrade).await {
             Ok((socket, _)) => Ok(Self {
                 socket,
@@ -90,13 +106,17 @@ impl Client {
         since: Option<&Value>,
     ) -> (Self, Value) {
         let mut client = Self::open(address).await;
-        let rooms = json!([{ "room": room, "since": since }]);
-        client
-            .send(json!({ "type": "hello", "user": user, "rooms": rooms }))
-            .await;
-        client.take("welcome").await;
-        let joined = client.take("joined").await;
+        let joined = client.hello(user, room, since).await;
         (client, joined)
+    }
+
+    /// Says hello on an open connection; answers with `joined`.
+    pub async fn hello(&mut self, user: &str, room: &str, since: Option<&Value>) -> Value {
+        let rooms = json!([{ "room": room, "since": since }]);
+        self.send(json!({ "type": "hello", "user": user, "rooms": rooms }))
+            .await;
+        self.take("welcome").await;
+        self.take("joined").await
     }
 
     pub async fn send(&mut self, frame: Value) {
@@ -210,6 +230,11 @@ impl Client {
                 Err(code) => return code,
             }
         }
+    }
+
+    /// Waits for a frame of a type, or for the close.
+    pub async fn closed_or(&mut self, kind: &str) {
+        let _ = self.find(kind, |frame| frame["type"] == kind).await;
     }
 
     /// What came of a type and was not taken.

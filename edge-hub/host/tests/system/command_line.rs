@@ -16,7 +16,7 @@ use super::{
 };
 
 /// Runs a command to its end: exit code, standard output, standard error.
-async fn run(command: &mut Command) -> (i32, String, String) {
+pub async fn run(command: &mut Command) -> (i32, String, String) {
     let output = within("the end of a command", command.output())
         .await
         .expect("a command");
@@ -26,7 +26,7 @@ async fn run(command: &mut Command) -> (i32, String, String) {
 }
 
 /// The one sentence that a failed command leaves.
-async fn sentence(command: &mut Command) -> String {
+pub async fn sentence(command: &mut Command) -> String {
     let (code, output, error) = run(command).await;
     assert_eq!((code, output.as_str()), (1, ""), "{error}");
     let [line] = error.lines().collect::<Vec<_>>()[..] else {
@@ -158,12 +158,14 @@ async fn doctor_finds_what_would_lose_messages() {
     let redis = RedisServer::start().await;
     let mut connection = redis.connection().await;
     let site = Site::new();
-    let doctor = || {
+    let doctor_for = |connections: &str| {
         let mut command = clustertalk("doctor");
         command
             .args([
                 "--listen",
                 "127.0.0.1:0",
+                "--limit-connections",
+                connections,
                 "--redis",
                 &redis.url(),
                 "--manifest",
@@ -173,6 +175,7 @@ async fn doctor_finds_what_would_lose_messages() {
             .arg(site.path("data"));
         command
     };
+    let doctor = || doctor_for("100");
     let (code, output, _) = run(&mut doctor()).await;
     assert_eq!(code, 0, "{output}");
     assert!(
@@ -180,6 +183,10 @@ async fn doctor_finds_what_would_lose_messages() {
         "{output}"
     );
     assert!(output.contains("component hub runs: sha256:"), "{output}");
+
+    let (code, output, _) = run(&mut doctor_for("4000000000")).await;
+    assert_eq!(code, 1, "{output}");
+    assert!(output.contains("BAD  the process may open "), "{output}");
 
     let _: String = ask(&mut connection, "CONFIG SET appendonly no").await;
     let _: String = ask(&mut connection, "CONFIG SET maxmemory-policy allkeys-lru").await;
@@ -198,7 +205,7 @@ async fn doctor_finds_what_would_lose_messages() {
 async fn help_names_every_command() {
     let (code, output, _) = run(&mut clustertalk("--help")).await;
     assert_eq!(code, 0);
-    for command in ["up", "send", "tail", "doctor"] {
+    for command in ["up", "send", "tail", "doctor", "config"] {
         let line = output
             .lines()
             .find(|line| line.trim_start().starts_with(command));

@@ -7,12 +7,13 @@ use clustertalk_core::{
     redis::{self as contract, Keyspace},
     store::Mode,
 };
+use futures_util::StreamExt;
 use redis::aio::MultiplexedConnection;
 use serde_json::{Value, json};
 
 use super::{
     client::{Client, Reader, flood},
-    harness::{RedisServer, Site, ask, connection},
+    harness::{RedisServer, Site, ask, connection, eventually, within},
 };
 
 #[tokio::test]
@@ -106,6 +107,66 @@ async fn while_redis_is_away_sends_wait_and_sockets_stay_open() {
         told.iter().all(|frame| frame["type"] != "joined"),
         "{told:?}"
     );
+}
+
+#[tokio::test]
+async fn a_redis_that_refuses_writes_is_stayed_with() {
+    let redis = RedisServer::start().await;
+    let edge = Site::new().edge(&redis).await;
+    let mut to_redis = redis.connection().await;
+    let mut ada = Client::join(edge.address, "ada").await;
+    let (mut bob, joined) = Client::resume(edge.address, "bob", "general", None).await;
+    let mut reader = Reader::new(&joined);
+    ada.store("general", "m1", "one").await;
+    for (setting, value, code) in [
+        ("min-replicas-to-write", "1", "NOREPLICAS"),
+        ("maxmemory", "1", "OOM"),
+    ] {
+        let _: String = ask(&mut to_redis, &format!("CONFIG SET {setting} {value}")).await;
+        let refused = ada.say("general", code, "hello").await;
+        assert_eq!(refused["code"], "unavailable", "{code}");
+        let ready = edge.get("/readyz").await;
+        let told = (ready.status, ready.text.contains(code));
+        assert_eq!(told, (503, true), "{}", ready.text);
+
+        // For longer than a subscription may be silent, and than one `typing` drops the next.
+        let mut heartbeats = redis::Client::open(redis.url())
+            .expect("a URL")
+            .get_async_pubsub()
+            .await
+            .expect("a connection");
+        let channels = "ct:{_control}:heartbeat:*";
+        heartbeats.psubscribe(channels).await.expect("a pattern");
+        let heartbeats = heartbeats.on_message().take(8).count();
+        assert_eq!(within("heartbeats", heartbeats).await, 8, "{code}");
+        ada.send(json!({ "type": "typing", "room": "general" }))
+            .await;
+        assert_eq!(bob.take("typing").await["user"]["id"], "ada");
+
+        let _: String = ask(&mut to_redis, &format!("CONFIG SET {setting} 0")).await;
+        let last = ada.persist("general", code, "hello").await;
+        reader.follow(&mut bob, &last).await;
+    }
+    assert_eq!(edge.metric("clustertalk_resubscriptions_total").await, 0);
+    assert!(edge.metric("clustertalk_writeless_heartbeats_total").await >= 8);
+}
+
+#[tokio::test]
+async fn a_redis_that_was_demoted_is_not_believed() {
+    let redis = RedisServer::start().await;
+    let edge = Site::new().edge(&redis).await;
+    let mut to_redis = redis.connection().await;
+    let mut ada = Client::join(edge.address, "ada").await;
+    // It still passes on whatever is published to it.
+    let _: String = ask(&mut to_redis, "REPLICAOF 127.0.0.1 1").await;
+    eventually("another subscription", async || {
+        let made = edge.metric("clustertalk_resubscriptions_total").await;
+        (made > 0).then_some(())
+    })
+    .await;
+    assert_eq!(edge.get("/readyz").await.status, 503);
+    let _: String = ask(&mut to_redis, "REPLICAOF NO ONE").await;
+    ada.persist("general", "m1", "one").await;
 }
 
 #[tokio::test]
@@ -253,6 +314,54 @@ async fn a_log_that_lost_its_tail_is_told_to_those_who_listen() {
         assert_eq!(joined["reason"], "diverged", "{room}");
     }
     assert_eq!(edge.metric("clustertalk_diverged_total").await, 2);
+}
+
+#[tokio::test]
+async fn a_room_whose_log_is_damaged_is_refused_until_it_is_mended() {
+    let redis = RedisServer::start().await;
+    let mut to_redis = redis.connection().await;
+    let edge = Site::new().edge(&redis).await;
+    let mut ada = Client::join(edge.address, "ada").await;
+    ada.store("general", "m1", "one").await;
+    let unreadable = async |rooms: u64| {
+        eventually("a look at the logs", async || {
+            let found = edge.metric("clustertalk_rooms_unreadable").await;
+            (found == rooms).then_some(())
+        })
+        .await;
+    };
+    let foreign = "1795459200000-7";
+    for room in ["general", "tech"] {
+        let add = format!("XADD ct:{{{room}}}:log {foreign} event hello");
+        let _: String = ask(&mut to_redis, &add).await;
+    }
+
+    // One room is open, and nobody is in the other.
+    let mut bob = Client::open(edge.address).await;
+    bob.send(json!({ "type": "hello", "user": "bob", "rooms": [{ "room": "tech" }] }))
+        .await;
+    for _ in 0..2 {
+        let refused = bob.take("error").await;
+        let told = (&refused["code"], &refused["room"]);
+        assert_eq!(told, (&json!("unavailable"), &json!("tech")));
+        assert!(refused["retry_after_ms"].as_u64() > Some(0), "{refused}");
+        bob.send(json!({ "type": "join", "room": "tech" })).await;
+    }
+    unreadable(2).await;
+    assert_eq!(ada.say("general", "m2", "two").await["code"], "unavailable");
+
+    for room in ["general", "tech"] {
+        let delete = format!("XDEL ct:{{{room}}}:log {foreign}");
+        let _: u64 = ask(&mut to_redis, &delete).await;
+    }
+    unreadable(0).await;
+    bob.send(json!({ "type": "join", "room": "tech" })).await;
+    bob.take("joined").await;
+    // The log goes on beyond the number that the foreign entry had taken.
+    let last = ada.persist("general", "m2", "two").await;
+    let told = ada.take("joined").await;
+    let told = (&told["reason"], &told["position"]);
+    assert_eq!(told, (&json!("damaged"), &last));
 }
 
 #[tokio::test]

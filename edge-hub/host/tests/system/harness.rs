@@ -148,6 +148,9 @@ fn command(port: u16, folder: &Path) -> Command {
             "always",
             "--save",
             "",
+            // Whoever asks for a snapshot need not wait for others to do so too.
+            "--repl-diskless-sync-delay",
+            "0",
         ])
         .stdin(Stdio::null())
         .stdout(Stdio::null());
@@ -193,7 +196,7 @@ pub async fn ask<T: redis::FromRedisValue>(
         .unwrap_or_else(|error| panic!("{command}: {error}"))
 }
 
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
     listener.local_addr().expect("an address").port()
 }
@@ -255,11 +258,21 @@ impl Site {
 
     /// The same by the URL of the Redis.
     pub async fn edge_on(&self, redis: &str) -> Edge {
+        self.start(&mut self.up_on(redis)).await
+    }
+
+    /// The same with other settings.
+    pub async fn edge_with(&self, redis: &RedisServer, flags: &[&str]) -> Edge {
+        self.start(self.up_on(&redis.url()).args(flags)).await
+    }
+
+    /// What starts an edge on the Redis of this URL.
+    pub fn up_on(&self, redis: &str) -> Command {
         let data = Path::new(env!("CARGO_TARGET_TMPDIR")).join("system");
         let mut command = self.up();
         command.arg("--data").arg(data);
         command.args(["--redis", redis]);
-        self.start(&mut command).await
+        command
     }
 
     /// An edge with a private Redis in its data folder.
@@ -269,7 +282,7 @@ impl Site {
     }
 
     /// Starts an edge and waits until it says that it is up.
-    async fn start(&self, command: &mut Command) -> Edge {
+    pub async fn start(&self, command: &mut Command) -> Edge {
         // Kept from the tests' output unless one fails.
         let log = self.path("edges.log");
         let appended = OpenOptions::new().create(true).append(true).open(&log);
@@ -287,13 +300,18 @@ impl Site {
                 .unwrap_or_else(|| panic!("no `{words}` in `{line}`"));
             rest.1.split(' ').next().unwrap_or_default().to_owned()
         };
-        let address = after("is up: http://").await.parse().expect("an address");
+        let url = after("is up: ").await;
+        let (_, address) = url.split_once("://").expect("a URL");
+        let address = address.parse().expect("an address");
         let redis = after("Redis: ").await;
+        let admin = after("Metrics: http://").await;
+        let admin = admin.trim_end_matches("/metrics").parse();
         Edge {
             child,
             output,
             address,
             redis,
+            admin: admin.expect("an address"),
             log,
             _folder: Arc::clone(&self.folder),
         }
@@ -330,6 +348,8 @@ pub struct Edge {
     pub address: SocketAddr,
     /// Where its Redis is.
     pub redis: String,
+    /// Where its operators look.
+    pub admin: SocketAddr,
     log: PathBuf,
     /// It watches its components there.
     _folder: Arc<TempDir>,
@@ -349,9 +369,14 @@ impl Edge {
         request(self.address, "POST", &path, &[], &body.to_string()).await
     }
 
+    /// `/metrics`.
+    pub async fn metrics(&self) -> String {
+        request(self.admin, "GET", "/metrics", &[], "").await.text
+    }
+
     /// One figure of `/metrics`, by its name with its labels.
     pub async fn metric(&self, name: &str) -> u64 {
-        let page = self.get("/metrics").await.text;
+        let page = self.metrics().await;
         let line = page.lines().find_map(|line| line.strip_prefix(name));
         let value = line.unwrap_or_else(|| panic!("no `{name}` in:\n{page}"));
         value.trim().parse().expect("a number")
@@ -361,6 +386,11 @@ impl Edge {
     pub async fn component_metric(&self, name: &str, component: &str) -> u64 {
         let name = format!("clustertalk_component_{name}{{component=\"{component}\"}}");
         self.metric(&name).await
+    }
+
+    /// What it has logged so far.
+    pub fn log(&self) -> String {
+        fs::read_to_string(&self.log).expect("its log")
     }
 
     pub fn signal(&self, signal: Signal) {
@@ -389,7 +419,7 @@ impl Edge {
 impl Drop for Edge {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            let log = fs::read_to_string(&self.log).unwrap_or_default();
+            let log = self.log();
             let lines: Vec<&str> = log.lines().collect();
             let last = &lines[lines.len().saturating_sub(30)..];
             eprintln!("edges of this test said last:\n{}", last.join("\n"));
@@ -405,6 +435,7 @@ name = "test"
 redis_url = { required = true }
 redis_prefix = { default = "ct" }
 rooms = { default = "general,tech,random" }
+limits = { default = "{}" }
 anonymous = { default = "true" }
 identity = { default = "" }
 identity_secrets = { default = "" }
@@ -425,6 +456,7 @@ allowed_outbound_hosts = ["redis://127.0.0.1:*"]
 redis_url = "{{ redis_url }}"
 redis_prefix = "{{ redis_prefix }}"
 rooms = "{{ rooms }}"
+limits = "{{ limits }}"
 anonymous = "{{ anonymous }}"
 identity = "{{ identity }}"
 identity_secrets = "{{ identity_secrets }}"

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{
     client::{Client, Reader},
-    harness::{Edge, RedisServer, Site, eventually},
+    harness::{Edge, RedisServer, Site, ask, eventually},
     http_client::{Events, request},
 };
 
@@ -267,6 +267,19 @@ async fn readiness_follows_redis_and_health_does_not() {
     assert_eq!(ready(200).await["status"], "ready");
     let _ada = Client::join(edge.address, "ada").await;
     assert_eq!(edge.metric("clustertalk_connections").await, 1);
+
+    // Whoever must not lose rooms must not run on a Redis that drops them.
+    let mut to_redis = redis.connection().await;
+    for (policy, status) in [("allkeys-lru", 503), ("noeviction", 200)] {
+        let _: String = ask(
+            &mut to_redis,
+            &format!("CONFIG SET maxmemory-policy {policy}"),
+        )
+        .await;
+        let told = edge.get("/readyz").await;
+        assert_eq!(told.status, status, "{}", told.text);
+        assert_eq!(told.text.contains(policy), status == 503);
+    }
 
     redis.kill().await;
     assert!(ready(503).await["reason"].is_string());

@@ -4,7 +4,11 @@ use std::net::SocketAddr;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
-use hyper::{HeaderMap, Request, Response, body::Incoming};
+use hyper::{
+    HeaderMap, Request, Response,
+    body::Incoming,
+    header::{HeaderName, HeaderValue},
+};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::net::TcpStream;
@@ -65,18 +69,16 @@ async fn send(
         .await
         .expect("a connection");
     tokio::spawn(connection);
-    let mut request = Request::builder()
-        .method(method)
-        .uri(path)
-        .header("host", address.to_string());
-    for (name, value) in headers {
-        request = request.header(*name, *value);
-    }
+    let request = Request::builder().method(method).uri(path);
+    let request = request.header("host", address.to_string());
     let request = request.body(Full::new(Bytes::copy_from_slice(body.as_bytes())));
-    sender
-        .send_request(request.expect("a request"))
-        .await
-        .expect("an answer")
+    let mut request = request.expect("a request");
+    for (name, value) in headers {
+        let name = HeaderName::try_from(*name).expect("a name");
+        let value = HeaderValue::try_from(*value).expect("a value");
+        request.headers_mut().insert(name, value);
+    }
+    sender.send_request(request).await.expect("an answer")
 }
 
 /// A room as server-sent events.

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{
     client::{Client, Reader, flood},
-    harness::{RedisServer, Site, ask},
+    harness::{Edge, RedisServer, Site, ask, built, eventually},
 };
 
 #[tokio::test]
@@ -40,6 +40,42 @@ async fn clients_of_two_edges_see_one_order_without_a_gap() {
     assert_eq!(&whole_history(&mut eve).await, expected);
     let log = whole_log(&redis).await;
     assert_eq!(log, stored);
+}
+
+#[tokio::test]
+async fn two_builds_of_the_hub_serve_one_room_while_an_upgrade_lasts() {
+    let redis = RedisServer::start().await;
+    let (before, after) = (Site::new(), Site::new());
+    // A custom section that nobody reads: another digest, as any other build has.
+    let mut build = std::fs::read(built("hub")).expect("a component");
+    build.extend_from_slice(b"\0\x05\x04next");
+    after.replace("hub", &build);
+    let (one, two) = tokio::join!(before.edge(&redis), after.edge(&redis));
+    let digest = async |edge: &Edge| {
+        let page = edge.metrics().await;
+        let hub = "clustertalk_component_info{component=\"hub\",digest=\"";
+        let line = page.lines().find_map(|line| line.strip_prefix(hub));
+        line.expect("a digest").to_owned()
+    };
+    assert_ne!(digest(&one).await, digest(&two).await);
+
+    let (mut ada, joined) = Client::resume(one.address, "ada", "general", None).await;
+    let mut reader = Reader::new(&joined);
+    let mut bob = Client::join(two.address, "bob").await;
+    ada.store("general", "m1", "from the old").await;
+    let last = bob.store("general", "m2", "from the new").await;
+    reader.follow(&mut ada, &last).await;
+
+    // The edge upgraded in place goes on with sessions that the old build began.
+    before.replace("hub", &build);
+    eventually("the new build", async || {
+        let swaps = one.component_metric("swaps_total", "hub").await;
+        (swaps == 1).then_some(())
+    })
+    .await;
+    let last = ada.store("general", "m3", "from the same connection").await;
+    reader.follow(&mut ada, &last).await;
+    assert_eq!(digest(&one).await, digest(&two).await);
 }
 
 fn place(message: &Value) -> (String, Value) {

@@ -3,16 +3,17 @@
 use std::{collections::HashMap, time::Duration};
 
 use clustertalk_core::{
+    delivery::{PresenceAudit, Present},
     ids::{RoomName, User, UserId},
     limits::{JOINED_MEMBERS, PRESENCE_MEMBERS},
     protocol::{PresenceFrame, ServerFrame},
-    redis::{self as contract, PRESENCE_LIFE},
+    redis::{self as contract, CORRECTIONS, PRESENCE_LIFE},
     store::Members,
 };
 use tokio::time::Instant;
 
 use crate::{
-    relay::Follower,
+    relay::{Figures, Relay},
     store::{Store, StoreError},
 };
 
@@ -26,8 +27,9 @@ pub struct Presence {
     pub members: Members,
     read_at: Option<Instant>,
     refreshed_at: Option<Instant>,
-    /// The last refresh found that this edge had expired.
-    expired: bool,
+    audit: PresenceAudit,
+    /// The last refresh failed.
+    unsure: bool,
     told_at: Option<Instant>,
     /// Not told yet; one who comes and goes in between is told as he is now.
     changes: HashMap<UserId, (User, bool)>,
@@ -111,34 +113,42 @@ impl Presence {
         due
     }
 
-    /// Keeps this edge's members alive, and lets those of dead edges leave.
-    pub async fn refresh(&mut self, store: &Store, room: &RoomName, followers: &[Follower]) {
-        if let Err(error) = self.try_refresh(store, room, followers).await {
+    /// Keeps this edge's members alive, puts right whom Redis counts among them in vain or does
+    /// not count, and lets the members of dead edges leave.
+    pub async fn refresh(&mut self, relay: &Relay, room: &RoomName, present: &Present<'_>) {
+        let refreshed = self.try_refresh(relay, room, present).await;
+        self.unsure = refreshed.is_err();
+        if let Err(error) = refreshed {
             tracing::debug!(%room, %error, "cannot refresh the presence");
         }
     }
 
+    /// Whether Redis counts nobody here in vain, as far as is known.
+    pub fn is_settled(&self) -> bool {
+        !self.unsure && self.audit.is_settled()
+    }
+
     async fn try_refresh(
         &mut self,
-        store: &Store,
+        relay: &Relay,
         room: &RoomName,
-        followers: &[Follower],
+        present: &Present<'_>,
     ) -> Result<(), StoreError> {
-        let expired =
-            !followers.is_empty() && store.presence(room, contract::Presence::Refresh).await? == 0;
-        if expired && self.expired {
-            // This edge was silent for so long that it was taken for dead.
-            for Follower { user, id, .. } in followers {
-                let connection = id;
-                store
-                    .presence(room, contract::Presence::Join { user, connection })
-                    .await?;
+        let store = &relay.store;
+        let held = store.presence(room, contract::Presence::Refresh).await?;
+        if self.audit.begin(held, present) {
+            let rows = store.attendance(room).await?;
+            let corrections = self.audit.compare(&rows, present);
+            if held == 0 && present.users() > 0 && corrections.is_empty() {
+                // This edge was silent for so long that it was taken for dead: its members need
+                // not wait for a whole round to come back.
+                self.refreshed_at = None;
             }
-        } else if expired {
-            // Or its last members are just leaving: their presence goes a moment before they do.
-            self.refreshed_at = None;
+            for corrections in corrections.chunks(CORRECTIONS) {
+                let corrected = store.correct_presence(room, corrections).await?;
+                Figures::count(&relay.figures.presence_corrections, corrected);
+            }
         }
-        self.expired = expired && !self.expired;
         let count = store.presence(room, contract::Presence::Sweep).await?;
         store
             .call(&contract::count_room(store.keyspace(), room, count))

@@ -1,5 +1,4 @@
-import { ORIGIN, RoomCursor } from "./cursor.ts";
-import type { Position } from "./frames.ts";
+import { RoomCursor } from "./cursor.ts";
 import { type Command, Outbox } from "./outbox.ts";
 import {
   closed,
@@ -34,9 +33,8 @@ export const IDLE: State = {
   listed: [],
   rooms: new Map(),
   leaving: new Map(),
-  outbox: new Outbox([]),
+  outbox: Outbox.restored([]),
   nextRef: 1,
-  pacedAt: 0,
   refusal: null,
   wakeAt: null,
 };
@@ -103,36 +101,17 @@ function handle(turn: Turn, input: Input): void {
 const OPEN: ReadonlySet<Command["state"]> = new Set(["waiting", "sent", "acked"]);
 
 function started(turn: Turn, input: Extract<Input, { type: "started" }>): void {
-  const commands = input.outbox.map((command) =>
-    command.state === "sent" ? { ...command, connection: 0 } : command,
-  );
-  const open = commands.filter(({ state }) => OPEN.has(state));
+  const outbox = Outbox.restored(input.outbox);
+  const open = outbox.commands.filter(({ state }) => OPEN.has(state));
   const names = new Set([...input.rooms, ...open.map((command) => command.room)]);
   const rooms = new Map<string, Room>();
   for (const name of names) {
-    rooms.set(name, { ...wanted(), cursor: resumption(name, commands) });
+    const position = outbox.resumeAt(name);
+    rooms.set(name, { ...wanted(), cursor: position && RoomCursor.at(position) });
   }
   const { user, token, tokens = false } = input;
-  turn.update({ user, token, tokens, rooms, outbox: new Outbox(commands) });
+  turn.update({ user, token, tokens, rooms, outbox });
   connect(turn);
-}
-
-/**
- * Where to resume a room so that what became of the commands can be seen: before the oldest that
- * was sent and not settled, else at the newest that was delivered.
- */
-function resumption(room: string, commands: readonly Command[]): RoomCursor | null {
-  const own = commands.filter((command) => command.room === room);
-  const open = own
-    .filter((command) => command.state === "sent" || command.state === "acked")
-    .map((command) => command.after ?? ORIGIN);
-  const delivered = own.flatMap((command) => (command.state === "delivered" ? [command.position] : []));
-  const position = ascending(open)[0] ?? ascending(delivered).at(-1);
-  return position === undefined ? null : RoomCursor.at(position);
-}
-
-function ascending(positions: readonly Position[]): readonly Position[] {
-  return positions.toSorted((one, other) => one.seq - other.seq);
 }
 
 function isCurrent(turn: Turn, input: { readonly connection: number }): boolean {

@@ -1,6 +1,6 @@
 import { RoomCursor, link } from "../cursor.ts";
 import { type Entry, type JoinedFrame, type PageFrame, type Position, before } from "../frames.ts";
-import { askFork, learnFork, startFork } from "./fork.ts";
+import { learnFork, resolveDoubts, startFork } from "./fork.ts";
 import { rejoin } from "./rooms.ts";
 import { ANSWER_MS } from "./state.ts";
 import type { Turn } from "./turn.ts";
@@ -24,8 +24,9 @@ export function joined(turn: Turn, frame: JoinedFrame): void {
 
   const { members_count, members } = frame;
   turn.deliver({ type: "joined", room: name, recovered, reason, lost, entries, members_count, members });
-  passed(turn, name, entries, head);
   const elsewhere = !recovered && reason !== "trimmed" && reason !== "damaged";
+  if (elsewhere) turn.update({ outbox: turn.state.outbox.forked(name, cursor) });
+  passed(turn, name, entries, head);
   if (elsewhere && old !== null) startFork(turn, name, known);
   learnFork(turn, name, start, messages, more);
   if (more) turn.updateRoom(name, { phase: { name: "paging", until: turn.at + ANSWER_MS } });
@@ -89,11 +90,10 @@ function passed(turn: Turn, name: string, entries: readonly Entry[], head: Posit
 function caughtUp(turn: Turn, name: string): void {
   const room = turn.room(name);
   if (room === undefined || room.cursor === null) return;
-  const { connection, outbox } = turn.state;
-  turn.update({ outbox: outbox.caughtUp(name, connection, room.cursor, room.lostTo) });
+  turn.update({ outbox: turn.state.outbox.caughtUp(name, room.lostTo) });
   turn.updateRoom(name, { phase: { name: "live" }, lostTo: null });
   if (room.fork === null) turn.updateRoom(name, { delivered: [] });
-  askFork(turn, name);
+  resolveDoubts(turn, name);
 }
 
 function includes(positions: readonly Position[], { position }: Entry): boolean {

@@ -5,14 +5,29 @@ import type { Turn } from "./turn.ts";
 /** Entries asked for at once; the server's own limit of a page. */
 const FORK_ENTRIES = 100;
 
+const NOTHING: ForkSearch = { undecided: [], kept: [], lost: [], untoldTo: 0, after: 0, ref: null };
+
 /** The log left the branch on which `passed` was read: begins to look for what of it is left. */
 export function startFork(turn: Turn, name: string, passed: readonly Position[]): void {
   const earlier = turn.room(name)?.fork;
   // What a first fork kept or lost, a second may have decided otherwise.
   const first = earlier == null ? [] : [...earlier.undecided, ...earlier.kept, ...earlier.lost];
-  const all = [...first, ...passed, ...turn.state.outbox.stored(name)];
+  const all = [...first, ...passed];
   const undecided = [...new Map(all.map((each) => [`${each.seq} ${each.tag}`, each])).values()];
-  turn.updateRoom(name, { fork: { undecided, kept: [], lost: [], after: 0, ref: null } });
+  turn.updateRoom(name, { fork: { ...NOTHING, undecided } });
+}
+
+/** Looks for commands that are said to be where the cursor went by without seeing. */
+export function resolveDoubts(turn: Turn, name: string): void {
+  const room = turn.room(name);
+  if (room === undefined || room.cursor === null) return;
+  const fork = room.fork ?? NOTHING;
+  const searched = new Set([...fork.undecided, ...fork.kept, ...fork.lost].map(({ tag }) => tag));
+  const doubts = turn.state.outbox.inDoubt(name, room.cursor).filter(({ tag }) => !searched.has(tag));
+  if (doubts.length > 0) {
+    turn.updateRoom(name, { fork: { ...fork, undecided: [...fork.undecided, ...doubts] } });
+  }
+  askFork(turn, name);
 }
 
 /** Learns from a part of the log as it is: the entries, without a hole, that follow `start`. */
@@ -57,13 +72,16 @@ export function forkHistory(turn: Turn, { room: name, messages, more }: HistoryF
   if (fork == null) return;
   turn.deliver({ type: "history", room: name, entries: messages, more: null });
   const [oldest] = messages;
+  if (oldest === undefined) {
+    turn.updateRoom(name, { fork: { ...fork, ref: null } });
+    return forkUnanswered(turn, name);
+  }
   // Below the answer nothing is kept, and nothing can be said.
-  const start = oldest === undefined ? null : before(oldest);
-  const from = start?.seq ?? fork.after + 1;
-  const undecided = fork.undecided.filter(({ seq }) => seq >= from);
-  turn.updateRoom(name, { fork: { ...fork, undecided, ref: null } });
-  if (start !== null) learnFork(turn, name, start, messages, more);
-  else forkUnanswered(turn, name);
+  const start = before(oldest);
+  const undecided = fork.undecided.filter(({ seq }) => seq >= start.seq);
+  const untoldTo = Math.max(fork.untoldTo, start.seq - 1);
+  turn.updateRoom(name, { fork: { ...fork, undecided, untoldTo, ref: null } });
+  learnFork(turn, name, start, messages, more);
   askFork(turn, name);
 }
 
@@ -73,7 +91,7 @@ export function forkUnanswered(turn: Turn, name: string): void {
   if (fork != null) settle(turn, name, fork);
 }
 
-function settle(turn: Turn, name: string, { kept, lost }: ForkSearch): void {
+function settle(turn: Turn, name: string, { kept, lost, untoldTo }: ForkSearch): void {
   const room = turn.room(name);
   if (room === undefined) return;
   const delivered = new Set(room.delivered.map(({ tag }) => tag));
@@ -81,5 +99,6 @@ function settle(turn: Turn, name: string, { kept, lost }: ForkSearch): void {
   turn.updateRoom(name, { fork: null, delivered: [], cursor });
   const ordered = lost.toSorted((one, other) => one.seq - other.seq);
   if (lost.length > 0) turn.deliver({ type: "forked", room: name, lost: ordered });
-  turn.update({ outbox: turn.state.outbox.forked(name, lost) });
+  const outbox = turn.state.outbox.decided(turn.at, name, kept, lost).untold(name, untoldTo);
+  turn.update({ outbox });
 }

@@ -1,7 +1,7 @@
 import type { ErrorFrame, PongFrame, ServerFrame } from "../frames.ts";
 import { type Command, INTERNAL_TRIES, isTemporary } from "../outbox.ts";
 import { entry, joined, page } from "./catch-up.ts";
-import { forkHistory, forkUnanswered } from "./fork.ts";
+import { forkHistory, forkUnanswered, resolveDoubts } from "./fork.ts";
 import { expires, renewalRefused } from "./renewal.ts";
 import { forget, leaveAnswered, left, rejoin } from "./rooms.ts";
 import { acknowledged } from "./sending.ts";
@@ -81,20 +81,25 @@ function pong(turn: Turn, frame: PongFrame): void {
     const { seq, tag } = room.cursor.position;
     if (position.seq > seq) {
       if (room.ahead === null) turn.updateRoom(name, { ahead: { position, since: turn.at } });
-    } else if (position.seq < seq || position.tag !== tag) {
-      // An edge that delivered more than it has reads another log since.
+    } else if (position.seq < seq || position.tag !== tag || turn.state.outbox.isStoredBeyond(name, seq)) {
+      // An edge that delivered, or stored, more than it has reads another log since.
       rejoin(turn, name);
+    } else {
+      resolveDoubts(turn, name);
     }
   }
 }
 
 function refused(turn: Turn, error: ErrorFrame): void {
   const { phase, tokens, renewing } = turn.state;
+  const { ref, room } = error;
   // The close that follows says the same, and another token is asked for.
   if (error.code === "token_expired" && tokens) return;
-  if (phase.name === "greeting" && error.room === undefined) return helloRefused(turn, error);
-  const { ref } = error;
-  if (ref === undefined) return unattributed(turn, error);
+  if (phase.name === "greeting" && room === undefined) return helloRefused(turn, error);
+  if (ref === undefined) {
+    if (room !== undefined && isExpected(turn, room)) return joinRefused(turn, error, room);
+    return unattributed(turn, error);
+  }
   if (ref === renewing) return renewalRefused(turn, error);
   const command = turn.state.outbox.find(ref);
   if (command !== undefined) return commandRefused(turn, error, command);
@@ -117,6 +122,12 @@ function helloRefused(turn: Turn, error: ErrorFrame): void {
   else unattributed(turn, error);
 }
 
+/** Whether a `joined` or a page of the room is to come. */
+function isExpected(turn: Turn, name: string): boolean {
+  const phase = turn.room(name)?.phase.name;
+  return phase === "joining" || phase === "paging";
+}
+
 function unattributed(turn: Turn, { code, message, room }: ErrorFrame): void {
   if (room === undefined) turn.update({ refusal: message });
   turn.deliver({ type: "refused", ...(room === undefined ? {} : { room }), code, message });
@@ -129,7 +140,7 @@ function commandRefused(turn: Turn, error: ErrorFrame, { id, room: name, state }
     turn.update({ outbox: turn.state.outbox.unsent(id) });
     return room.phase.name === "live" ? rejoin(turn, name) : undefined;
   }
-  turn.update({ outbox: turn.state.outbox.refused(turn.at, error) });
+  turn.update({ outbox: turn.state.outbox.refused(turn.at, id, error) });
 }
 
 function joinRefused(turn: Turn, error: ErrorFrame, name: string): void {

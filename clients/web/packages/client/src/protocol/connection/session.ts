@@ -57,7 +57,7 @@ export function welcomed(turn: Turn, { user, limits, rooms, expires_at }: Welcom
     self: user,
     limits,
     listed: rooms,
-    outbox: turn.state.outbox.owned(user.id),
+    outbox: turn.state.outbox.welcomed(turn.state.connection, user.id, limits.messages_per_second),
     phase: { name: "live", since: turn.at, pingAt: turn.at + limits.ping_ms, pongBy: null, leaveAt: null },
   });
   expires(turn, expires_at);

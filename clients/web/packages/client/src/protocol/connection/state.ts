@@ -147,7 +147,7 @@ export interface Room {
   readonly tries: number;
 }
 
-/** The search for what a failover lost of that which was read. */
+/** The search for what a failover lost of that which was read or said to be stored. */
 export interface ForkSearch {
   /** Positions that the log may hold or not. */
   readonly undecided: readonly Position[];
@@ -155,6 +155,8 @@ export interface ForkSearch {
   readonly kept: readonly Position[];
   /** Positions that the log does not hold. */
   readonly lost: readonly Position[];
+  /** The log keeps nothing up to this number. */
+  readonly untoldTo: number;
   /** The number behind which the log was asked for, under `ref`. */
   readonly after: number;
   readonly ref: string | null;
@@ -185,8 +187,6 @@ export interface State {
   readonly leaving: ReadonlyMap<string, readonly string[]>;
   readonly outbox: Outbox;
   readonly nextRef: number;
-  /** When the next paced command may be sent. */
-  readonly pacedAt: number;
   /** The last refusal without a room, which explains a close that follows. */
   readonly refusal: string | null;
   readonly wakeAt: number | null;

@@ -1,11 +1,11 @@
-//! Errors that say where, why, and what to do.
+//! Files in TOML that people write: errors that say where, why, and what to do.
 
 use std::{fmt, ops::Range, path::Path, path::PathBuf};
 
-/// Why a manifest is refused.
+/// Why a file is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub struct ManifestError {
-    /// The manifest.
+pub struct FileError {
+    /// The file.
     pub path: PathBuf,
     /// Counted from 1; none when the file could not be read at all.
     pub line: Option<usize>,
@@ -15,7 +15,7 @@ pub struct ManifestError {
     pub advice: String,
 }
 
-impl fmt::Display for ManifestError {
+impl fmt::Display for FileError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}", self.path.display())?;
         if let Some(line) = self.line {
@@ -26,7 +26,7 @@ impl fmt::Display for ManifestError {
 }
 
 /// Turns places in the text into lines.
-pub(super) struct Locator<'a> {
+pub(crate) struct Locator<'a> {
     pub path: &'a Path,
     pub text: &'a str,
 }
@@ -37,8 +37,8 @@ impl Locator<'_> {
         span: Range<usize>,
         reason: impl Into<String>,
         advice: impl Into<String>,
-    ) -> ManifestError {
-        ManifestError {
+    ) -> FileError {
+        FileError {
             path: self.path.to_owned(),
             line: Some(self.line(span.start)),
             reason: reason.into(),
@@ -46,14 +46,14 @@ impl Locator<'_> {
         }
     }
 
-    fn line(&self, offset: usize) -> usize {
+    pub fn line(&self, offset: usize) -> usize {
         let before = &self.text.as_bytes()[..offset.min(self.text.len())];
         before.iter().filter(|&&byte| byte == b'\n').count() + 1
     }
 }
 
 /// Advice for a name that is not among `known`: the nearest one, or all of them.
-pub(super) fn did_you_mean<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+pub(crate) fn did_you_mean<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     let known: Vec<&str> = known.into_iter().collect();
     let nearest = known
         .iter()
