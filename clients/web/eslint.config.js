@@ -1,14 +1,25 @@
 import reactHooks from "eslint-plugin-react-hooks";
 import tseslint from "typescript-eslint";
 
-/** Imports go one way: protocol <- lib, theme <- features <- app; a feature knows no other. */
+/**
+ * Imports go one way: the client's protocol <- the client <- lib, theme <- features <- app; a
+ * feature knows no other.
+ */
 function mayNotImport(files, ...patterns) {
   return { files, rules: { "no-restricted-imports": ["error", { patterns }] } };
 }
 
-const VIEW = {
-  group: ["react", "react-dom", "**/lib/**", "**/theme/**", "**/features/**", "**/app"],
-  message: "protocol/ is pure: no React, no DOM, no timers, nothing of the view",
+const PROTOCOL = "packages/client/src/protocol";
+
+/** What leaves a folder that lies this deep in protocol/. */
+const OUTSIDE = (depth) => ({
+  regex: String.raw`^(?!\.)|^(\.\./){${depth}}`,
+  message: "protocol/ is pure: it imports nothing but itself",
+});
+const OTHERS = { regex: String.raw`^(?!\.)|/src/`, message: "the client depends on nothing" };
+const INSIDE = {
+  regex: "packages/|^@clustertalk/client/",
+  message: "what the client keeps to itself is not for the page: import @clustertalk/client",
 };
 const FEATURES = { group: ["**/features/**"], message: "only app.tsx knows the features" };
 const APP = { group: ["**/app"], message: "only main.tsx knows the app" };
@@ -18,9 +29,9 @@ const SIBLINGS = {
 };
 
 export default tseslint.config(
-  { ignores: ["dist", "node_modules", "src/protocol/generated"] },
+  { ignores: ["**/dist", "**/node_modules", `${PROTOCOL}/generated`] },
   {
-    files: ["src/**/*.{ts,tsx}"],
+    files: ["src/**/*.{ts,tsx}", "packages/*/src/**/*.ts"],
     extends: [tseslint.configs.strictTypeChecked, reactHooks.configs.flat.recommended],
     languageOptions: { parserOptions: { projectService: true } },
     rules: {
@@ -32,11 +43,14 @@ export default tseslint.config(
       "@typescript-eslint/restrict-template-expressions": ["error", { allowNumber: true }],
     },
   },
-  mayNotImport(["src/protocol/**"], VIEW),
-  mayNotImport(["src/lib/**", "src/theme/**"], FEATURES, APP),
-  mayNotImport(["src/features/**"], SIBLINGS, APP),
+  mayNotImport(["src/*"], INSIDE),
+  mayNotImport(["src/lib/**", "src/theme/**"], INSIDE, FEATURES, APP),
+  mayNotImport(["src/features/**"], INSIDE, SIBLINGS, APP),
+  { ...mayNotImport(["packages/client/src/**"], OTHERS), ignores: ["**/*.test.ts"] },
+  { ...mayNotImport([`${PROTOCOL}/*`], OUTSIDE(1)), ignores: ["**/*.test.ts"] },
+  { ...mayNotImport([`${PROTOCOL}/*/*`], OUTSIDE(2)), ignores: ["**/*.test.ts"] },
   {
-    files: ["src/protocol/**/*.ts"],
+    files: [`${PROTOCOL}/**/*.ts`],
     ignores: ["**/*.test.ts"],
     rules: {
       "no-restricted-globals": [

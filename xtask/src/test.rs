@@ -33,7 +33,7 @@ and, alone on the last line, `N passed, N failed`.
   web-lint    eslint
   web-types   tsc
   web         vitest
-  browser     the built edge with two pages in Chromium
+  browser     the built edge with pages in Chromium, and with the packed client in Chromium and Node
 ";
 
 /// One group of tests.

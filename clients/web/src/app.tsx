@@ -1,3 +1,4 @@
+import type { Line, MessageFrame, User } from "@clustertalk/client";
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import "./app.css";
 import type { Actions } from "./features/messages/actions";
@@ -10,30 +11,30 @@ import { type RoomItem, RoomList } from "./features/rooms/room-list";
 import { Banner } from "./features/session/banner";
 import { NamePicker } from "./features/session/name-picker";
 import { Notices } from "./features/session/notices";
-import { type Chat, type ChatClient, viewOf } from "./lib/client";
+import type { Chat, ChatStore } from "./lib/chat";
 import { useChat } from "./lib/use-chat";
-import type { MessageFrame } from "./protocol/frames";
 import { Avatar } from "./theme/avatar";
 import { Icon } from "./theme/icon";
 
 /** Text that a server takes which did not say how much it takes. */
 const TEXT_BYTES = 4_096;
+const NO_LINES: readonly Line[] = [];
 
 type Drawer = "rooms" | "members" | null;
 
-export function App({ client }: { readonly client: ChatClient }) {
-  const chat = useChat(client);
+export function App({ store }: { readonly store: ChatStore }) {
+  const chat = useChat(store);
   const [naming, setNaming] = useState(false);
   const picking = chat.user === null || naming;
   return (
     <>
-      {chat.user !== null && <Room client={client} chat={chat} inert={naming} onRename={() => setNaming(true)} />}
+      {chat.user !== null && <Room store={store} chat={chat} inert={naming} onRename={() => setNaming(true)} />}
       {picking && (
         <NamePicker
           current={chat.user}
           onPick={(name) => {
             setNaming(false);
-            client.name(name);
+            store.name(name);
           }}
           onCancel={() => setNaming(false)}
         />
@@ -43,38 +44,30 @@ export function App({ client }: { readonly client: ChatClient }) {
 }
 
 interface RoomProps {
-  readonly client: ChatClient;
+  readonly store: ChatStore;
   readonly chat: Chat;
   readonly inert: boolean;
   readonly onRename: () => void;
 }
 
-function Room({ client, chat, inert, onRename }: RoomProps) {
-  const { state, active } = chat;
-  const view = viewOf(chat);
-  const room = state.rooms.get(active);
-  const self = state.self?.id ?? chat.user;
+function Room({ store, chat, inert, onRename }: RoomProps) {
+  const { status, active, user } = chat;
+  const room = chat.rooms.get(active);
+  const self = useMemo<User>(() => chat.self ?? { id: user ?? "", name: user ?? "" }, [chat.self, user]);
   const rooms = roomItems(chat);
-  const ready = state.phase.name === "live" && room?.phase.name === "live";
+  const ready = status.name === "online" && room?.state === "live";
   const [drawer, setDrawer] = useState<Drawer>(null);
   const [drafts, setDrafts] = useState<ReadonlyMap<string, string>>(new Map());
   const [answered, setAnswered] = useState<ReadonlyMap<string, MessageFrame>>(new Map());
   const input = useRef<HTMLTextAreaElement>(null);
   // A keystroke in the composer must not draw a thousand messages anew.
-  const commands = useMemo(
-    () => state.outbox.commands.filter((command) => command.room === active),
-    [state.outbox, active],
-  );
-  const loadOlder = useCallback(
-    (before: number) => client.ask({ type: "history", room: active, before }),
-    [client, active],
-  );
-  const retry = useCallback((id: string) => client.ask({ type: "retry", id }), [client]);
-  const actions = useActions(client, active, (message) => {
+  const loadOlder = useCallback((before: number) => void store.room(active)?.history(before), [store, active]);
+  const retry = useCallback((id: string) => store.room(active)?.retry(id), [store, active]);
+  const discard = useCallback((id: string) => store.room(active)?.discard(id), [store, active]);
+  const actions = useActions(store, active, (message) => {
     setAnswered((before) => new Map(before).set(active, message));
     input.current?.focus();
   });
-  const discard = useCallback((id: string) => client.ask({ type: "discard", id }), [client]);
 
   const answer = answered.get(active);
 
@@ -83,13 +76,12 @@ function Room({ client, chat, inert, onRename }: RoomProps) {
   }
 
   function send(text: string): void {
-    const reply_to = answer && { user: answer.user.id, id: answer.id };
-    client.request(active, { type: "send", text, ...(reply_to && { reply_to }) });
+    void store.room(active)?.send(text, { ...(answer && { replyTo: answer }) });
     unquote();
   }
 
   function open(name: string): void {
-    client.open(name);
+    store.open(name);
     setDrawer(null);
     input.current?.focus({ preventScroll: true });
   }
@@ -115,11 +107,11 @@ function Room({ client, chat, inert, onRename }: RoomProps) {
         </div>
         <RoomForm onJoin={open} />
         <footer className="identity">
-          <Avatar name={self ?? "?"} />
+          <Avatar name={self.name} />
           <p className="identity-name">
-            {state.self?.name ?? chat.user}
-            <span className="identity-state" data-phase={state.phase.name}>
-              {state.phase.name === "live" ? "online" : "not connected"}
+            {self.name}
+            <span className="identity-state" data-status={status.name}>
+              {status.name === "online" ? "online" : "not connected"}
             </span>
           </p>
           <button type="button" className="icon-button" aria-label="Change name" onClick={onRename}>
@@ -138,23 +130,22 @@ function Room({ client, chat, inert, onRename }: RoomProps) {
             {active}
           </h1>
           {rooms.filter(({ joined }) => joined).length > 1 && (
-            <button type="button" className="icon-button" aria-label={`Leave ${active}`} title="Leave the room" onClick={() => client.leave(active)}>
+            <button type="button" className="icon-button" aria-label={`Leave ${active}`} title="Leave the room" onClick={() => store.leave(active)}>
               <Icon name="leave" />
             </button>
           )}
           <button type="button" className="icon-button room-people only-medium" aria-label="Show members" onClick={() => setDrawer("members")}>
             <Icon name="people" />
-            <span>{view.membersCount}</span>
+            <span>{room?.membersCount ?? 0}</span>
           </button>
         </header>
-        <Banner state={state} room={active} onReconnect={() => client.ask({ type: "reconnect" })} />
+        <Banner status={status} room={room} queued={chat.queued} onReconnect={store.reconnect} />
         <MessageList
           key={active}
           room={active}
-          timeline={view.timeline}
-          commands={commands}
+          lines={room?.lines ?? NO_LINES}
           self={self}
-          loading={room?.older != null}
+          loading={room?.loading ?? false}
           ready={ready}
           actions={actions}
           onOlder={loadOlder}
@@ -162,17 +153,17 @@ function Room({ client, chat, inert, onRename }: RoomProps) {
           onDiscard={discard}
         />
         <div className="room-foot">
-          <TypingLine users={view.typing.map(({ user }) => user).filter(({ id }) => id !== self)} />
+          <TypingLine users={room?.typing ?? []} />
           <Composer
             room={active}
             input={input}
-            limit={state.limits?.text_bytes ?? TEXT_BYTES}
+            limit={chat.limits?.text_bytes ?? TEXT_BYTES}
             text={drafts.get(active) ?? ""}
             quote={answer === undefined ? null : { name: answer.user.name, text: answer.text }}
             onUnquote={unquote}
             onText={(text) => setDrafts(new Map(drafts).set(active, text))}
             onSend={send}
-            onTyping={() => client.ask({ type: "typing", room: active })}
+            onTyping={() => store.room(active)?.typing()}
           />
         </div>
       </main>
@@ -181,46 +172,42 @@ function Room({ client, chat, inert, onRename }: RoomProps) {
         <button type="button" className="icon-button panel-close only-medium" aria-label="Close members" onClick={() => setDrawer(null)}>
           <Icon name="close" />
         </button>
-        <MemberList members={view.members} count={view.membersCount} self={self} />
+        <MemberList members={room?.members ?? []} count={room?.membersCount ?? 0} self={self.id} />
       </aside>
 
       <button type="button" className="backdrop" aria-label="Close" tabIndex={-1} onClick={() => setDrawer(null)} />
-      <Notices notices={chat.notices} onDismiss={client.dismiss} />
+      <Notices notices={chat.notices} onDismiss={store.dismiss} />
     </div>
   );
 }
 
 /** What can be done with a message of the open room; the same value as long as that is open. */
-function useActions(client: ChatClient, room: string, onReply: (message: MessageFrame) => void): Actions {
+function useActions(store: ChatStore, room: string, onReply: (message: MessageFrame) => void): Actions {
   const reply = useRef(onReply);
   useEffect(() => {
     reply.current = onReply;
   });
   return useMemo(() => {
-    const named = ({ user, id }: MessageFrame) => ({ user: user.id, id });
     return {
       reply: (message) => reply.current(message),
-      edit: (message, text) => client.request(room, { type: "edit", target: named(message), text }),
-      remove: (message) => client.request(room, { type: "delete", target: named(message) }),
+      edit: (message, text) => void store.room(room)?.edit(message, text),
+      remove: (message) => void store.room(room)?.delete(message),
       react: (message, reaction, remove) =>
-        client.request(room, { type: "react", target: named(message), reaction, ...(remove && { remove }) }),
+        void (remove ? store.room(room)?.unreact(message, reaction) : store.room(room)?.react(message, reaction)),
     };
-  }, [client, room]);
+  }, [store, room]);
 }
 
 /** The rooms that the server listed and those the user is in, in one list. */
-function roomItems({ state, views, active, listed: counted }: Chat): readonly RoomItem[] {
-  const listed = new Map([...state.listed, ...counted].map(({ room, members }) => [room, members]));
-  const names = new Set([...listed.keys(), ...state.rooms.keys(), active]);
-  return [...names].map((name) => {
-    const view = views.get(name);
-    return {
-      name,
-      members: view?.membersCount ?? listed.get(name) ?? 0,
-      unread: view?.unread ?? 0,
-      joined: state.rooms.has(name),
-    };
-  });
+function roomItems({ rooms, unread, active, listed, counted }: Chat): readonly RoomItem[] {
+  const members = new Map([...listed, ...counted].map((room) => [room.room, room.members]));
+  const names = new Set([...members.keys(), ...rooms.keys(), active]);
+  return [...names].map((name) => ({
+    name,
+    members: rooms.get(name)?.membersCount || (members.get(name) ?? 0),
+    unread: unread.get(name) ?? 0,
+    joined: rooms.has(name),
+  }));
 }
 
 function useTitle(active: string, rooms: readonly RoomItem[]): void {

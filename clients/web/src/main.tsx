@@ -3,12 +3,12 @@ import { createRoot } from "react-dom/client";
 import "./theme/tokens.css";
 import "./theme/base.css";
 import { App } from "./app";
-import { ChatClient } from "./lib/client";
+import { ChatStore } from "./lib/chat";
 
 const root = document.getElementById("root");
 if (root === null) throw new Error("the page has no #root");
 createRoot(root).render(
   <StrictMode>
-    <App client={new ChatClient()} />
+    <App store={new ChatStore()} />
   </StrictMode>,
 );

@@ -1,4 +1,4 @@
-//! The web client: `clients/web` → `clients/web/dist`.
+//! The web client: `clients/web` → `clients/web/dist`, and the `dist` of the package in it.
 
 use std::{
     fs,

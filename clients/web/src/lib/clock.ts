@@ -1,11 +1,3 @@
-/**
- * Milliseconds since 1970 that never run backwards while the page is open, and compare well with
- * those of the page before a reload.
- */
-export function now(): number {
-  return Math.round(performance.timeOrigin + performance.now());
-}
-
 const TIME = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
 const MOMENT = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "medium" });
 const DAY = new Intl.DateTimeFormat(undefined, { weekday: "long", day: "numeric", month: "long" });
@@ -18,8 +10,8 @@ export function momentOf(at: number): string {
   return MOMENT.format(at);
 }
 
-export function dayOf(at: number, today: number): string {
-  const days = Math.round((midnight(today) - midnight(at)) / 86_400_000);
+export function dayOf(at: number): string {
+  const days = Math.round((midnight(Date.now()) - midnight(at)) / 86_400_000);
   if (days === 0) return "Today";
   return days === 1 ? "Yesterday" : DAY.format(at);
 }

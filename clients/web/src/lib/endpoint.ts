@@ -1,4 +1,4 @@
-import type { RoomSummary } from "../protocol/frames";
+import type { RoomSummary } from "@clustertalk/client";
 
 const CONFIG = "/api/v1/config";
 const ROOMS = "/api/v1/rooms";

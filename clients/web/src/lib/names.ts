@@ -1,14 +1,3 @@
-const USER = /^[A-Za-z0-9._@|:+-]{1,64}$/;
-const ROOM = /^[a-z0-9][a-z0-9_-]{0,63}$/;
-
-export function isUserName(name: string): boolean {
-  return USER.test(name);
-}
-
-export function isRoomName(name: string): boolean {
-  return ROOM.test(name);
-}
-
 /** What the user probably meant by `#My Room`. */
 export function asRoomName(text: string): string {
   return text.trim().replace(/^#+/, "").toLowerCase().replaceAll(/\s+/g, "-");

@@ -1,7 +1,7 @@
 import { useSyncExternalStore } from "react";
-import type { Chat, ChatClient } from "./client";
+import type { Chat, ChatStore } from "./chat";
 
-/** The one place where the view reads the protocol. */
-export function useChat(client: ChatClient): Chat {
-  return useSyncExternalStore(client.subscribe, client.snapshot);
+/** The one place where the view reads the chat. */
+export function useChat(store: ChatStore): Chat {
+  return useSyncExternalStore(store.subscribe, store.snapshot);
 }

@@ -26,18 +26,21 @@ export class Edge {
   #child = null;
   #data;
   #redis;
+  #variables;
 
-  constructor(port, data, redis) {
+  constructor(port, data, redis, variables) {
     this.port = port;
     this.url = `http://127.0.0.1:${port}/`;
     this.#data = data;
     this.#redis = redis;
+    this.#variables = variables;
   }
 
-  static async start(redis) {
+  /** `variables` are those of the environment that it has beside the tests' own. */
+  static async start(redis, variables = {}) {
     if (!existsSync(BINARY)) throw new Error(`${BINARY} is not built: cargo xtask build`);
     const data = await mkdtemp(join(tmpdir(), "clustertalk-"));
-    const edge = new Edge(await freePort(), data, redis);
+    const edge = new Edge(await freePort(), data, redis, variables);
     await edge.restart();
     return edge;
   }
@@ -45,7 +48,11 @@ export class Edge {
   /** Starts the process on the same port and data; resolves when it says that it serves. */
   async restart() {
     const listen = ["--listen", `127.0.0.1:${this.port}`, "--admin", "off", "--data", this.#data, "--redis", this.#redis];
-    this.#child = spawn(BINARY, ["up", ...listen], { cwd: ROOT, stdio: ["ignore", "pipe", "inherit"] });
+    this.#child = spawn(BINARY, ["up", ...listen], {
+      cwd: ROOT,
+      env: { ...process.env, ...this.#variables },
+      stdio: ["ignore", "pipe", "inherit"],
+    });
     await line(this.#child, /http:\/\/127\.0\.0\.1:\d+/);
   }
 

@@ -15,10 +15,10 @@ const FLAGS = [
   "--no-pings",
 ];
 
-export function launch() {
+export function launch(...flags) {
   const executablePath = process.env.CHROMIUM_PATH ?? PATHS.find((path) => existsSync(path));
   if (executablePath === undefined) throw new Error("no Chromium found; name it in CHROMIUM_PATH");
-  return chromium.launch({ executablePath, headless: true, args: FLAGS });
+  return chromium.launch({ executablePath, headless: true, args: [...FLAGS, ...flags] });
 }
 
 export class Person {

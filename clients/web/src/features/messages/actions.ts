@@ -1,4 +1,4 @@
-import type { MessageFrame } from "../../protocol/frames";
+import type { MessageFrame } from "@clustertalk/client";
 
 /** What the reader can do with a message that stands in the log. */
 export interface Actions {

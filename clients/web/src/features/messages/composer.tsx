@@ -1,7 +1,7 @@
+import type { Quote } from "@clustertalk/client";
 import type { KeyboardEvent, RefObject, SyntheticEvent } from "react";
 import { Icon } from "../../theme/icon";
 import { QuoteLine } from "./quote-line";
-import type { Quote } from "./rows";
 import "./messages.css";
 
 interface Props {

@@ -1,7 +1,6 @@
+import type { Line, User } from "@clustertalk/client";
 import { memo, useMemo, useState } from "react";
-import { dayOf, now } from "../../lib/clock";
-import type { Command } from "../../protocol/outbox";
-import type { Timeline } from "../../protocol/timeline";
+import { dayOf } from "../../lib/clock";
 import { Icon } from "../../theme/icon";
 import type { Actions } from "./actions";
 import { LoadRow } from "./load-row";
@@ -13,10 +12,8 @@ import "./messages.css";
 
 interface Props {
   readonly room: string;
-  readonly timeline: Timeline;
-  /** The room's part of the outbox. */
-  readonly commands: readonly Command[];
-  readonly self: string | null;
+  readonly lines: readonly Line[];
+  readonly self: User;
   readonly loading: boolean;
   /** Whether the room has been read up to its end. */
   readonly ready: boolean;
@@ -29,8 +26,7 @@ interface Props {
 /** The messages of one room: give it the room as its key. */
 export const MessageList = memo(function MessageList({
   room,
-  timeline,
-  commands,
+  lines,
   self,
   loading,
   ready,
@@ -39,17 +35,14 @@ export const MessageList = memo(function MessageList({
   onRetry,
   onDiscard,
 }: Props) {
-  const rows = useMemo(
-    () => rowsOf(timeline, commands.filter((command) => command.state !== "delivered"), self),
-    [timeline, commands, self],
-  );
+  const rows = useMemo(() => rowsOf(lines, self.id), [lines, self.id]);
   const { scroller, atEnd, toEnd } = useAnchoredScroll(rows);
   const fresh = useFresh(rows.at(-1)?.key ?? "", atEnd);
 
   function show(row: Row) {
     switch (row.type) {
       case "day":
-        return <p className="day">{dayOf(row.at, now())}</p>;
+        return <p className="day">{dayOf(row.at)}</p>;
       case "gone":
         return <p className="gone">{goneText(row)}</p>;
       case "gap":
@@ -62,7 +55,7 @@ export const MessageList = memo(function MessageList({
         return <p className="deleted">{row.by === row.author ? "Message deleted" : "Message deleted by a moderator"}</p>;
       case "pending": {
         const { command, quote, opens } = row;
-        const name = command.user ?? self ?? "you";
+        const name = command.user ?? self.name;
         return <PendingRow {...{ command, quote, name, opens, onRetry, onDiscard }} />;
       }
     }

@@ -1,9 +1,16 @@
+import {
+  type Changes,
+  type Command,
+  type MessageFrame,
+  type Quote,
+  type Reaction,
+  type Sending,
+  type User,
+  messageOf,
+} from "@clustertalk/client";
 import { memo, useRef, useState } from "react";
 import { momentOf, timeOf } from "../../lib/clock";
 import { hue } from "../../lib/names";
-import { type Changes, type Reaction, reacted } from "../../protocol/changes";
-import type { MessageFrame } from "../../protocol/frames";
-import type { Command } from "../../protocol/outbox";
 import { Avatar } from "../../theme/avatar";
 import { Icon } from "../../theme/icon";
 import type { Actions } from "./actions";
@@ -12,7 +19,6 @@ import { MessageText } from "./message-text";
 import { MessageTools } from "./message-tools";
 import { QuoteLine } from "./quote-line";
 import { ReactionBar } from "./reaction-bar";
-import type { Quote } from "./rows";
 import { Stuck } from "./stuck";
 
 interface MessageProps {
@@ -21,7 +27,7 @@ interface MessageProps {
   /** The user's own changes that are on their way: they show as if they had arrived. */
   readonly asked: readonly Command[];
   readonly quote: Quote | null;
-  readonly self: string | null;
+  readonly self: User;
   readonly opens: boolean;
   readonly lost: boolean;
   readonly actions: Actions;
@@ -32,14 +38,13 @@ interface MessageProps {
 export const MessageRow = memo(function MessageRow(props: MessageProps) {
   const { message, changes, asked, quote, self, opens, lost, actions, onRetry, onDiscard } = props;
   const { user, at, position } = message;
-  const own = user.id === self;
-  const moderation = changes.edit?.moderation ?? message.moderation;
+  const own = user.id === self.id;
+  const shown = messageOf({ type: "message", key: message.id, message, changes, asked, quote, lost }, self);
+  const { text, editedAt, moderation, reactions } = shown;
   const onTheWay = asked.filter(({ state }) => state !== "failed" && state !== "uncertain");
   const edit = onTheWay.findLast((command) => command.type === "edit");
   const deletion = onTheWay.find((command) => command.type === "delete");
-  const text = edit?.text ?? changes.edit?.text ?? message.text;
-  const masked = moderation.action === "mask" && edit === undefined;
-  const reactions = withAsked(changes.reactions, onTheWay, self);
+  const masked = moderation?.action === "mask";
   const [editing, setEditing] = useState(false);
   const editButton = useRef<HTMLButtonElement>(null);
 
@@ -78,7 +83,7 @@ export const MessageRow = memo(function MessageRow(props: MessageProps) {
         )}
         <span className="message-meta">
           {lost && <span className="message-state">lost by the server</span>}
-          {changes.edit !== null && <span title={momentOf(changes.edit.at)}>edited</span>}
+          {editedAt !== null && <span title={momentOf(editedAt)}>edited</span>}
           <time dateTime={new Date(at).toISOString()} title={momentOf(at)}>
             {timeOf(at)}
           </time>
@@ -100,7 +105,7 @@ export const MessageRow = memo(function MessageRow(props: MessageProps) {
       {reactions.length > 0 && (
         <ReactionBar
           reactions={reactions}
-          self={self}
+          self={self.id}
           onReact={(reaction, remove) => actions.react(message, reaction, remove)}
         />
       )}
@@ -111,21 +116,12 @@ export const MessageRow = memo(function MessageRow(props: MessageProps) {
   );
 });
 
-function withAsked(reactions: readonly Reaction[], asked: readonly Command[], self: string | null): readonly Reaction[] {
-  if (self === null) return reactions;
-  const user = { id: self, name: self };
-  return asked.reduce(
-    (so, command) => (command.type === "react" ? reacted(so, command.reaction, user, command.remove === true) : so),
-    reactions,
-  );
-}
-
-function has(reactions: readonly Reaction[], reaction: string, self: string | null): boolean {
-  return reactions.some((each) => each.reaction === reaction && each.users.some(({ id }) => id === self));
+function has(reactions: readonly Reaction[], reaction: string, self: User): boolean {
+  return reactions.some((each) => each.reaction === reaction && each.users.some(({ id }) => id === self.id));
 }
 
 interface PendingProps {
-  readonly command: Extract<Command, { type: "send" }>;
+  readonly command: Sending;
   readonly quote: Quote | null;
   readonly name: string;
   readonly opens: boolean;

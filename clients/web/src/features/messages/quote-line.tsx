@@ -1,4 +1,4 @@
-import type { Quote } from "./rows";
+import type { Quote } from "@clustertalk/client";
 import "./changes.css";
 
 /** What a message answers, in one line. */

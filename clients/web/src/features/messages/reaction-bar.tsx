@@ -1,4 +1,4 @@
-import type { Reaction } from "../../protocol/changes";
+import type { Reaction } from "@clustertalk/client";
 import "./changes.css";
 
 interface Props {

@@ -1,4 +1,4 @@
-import type { Command } from "../../protocol/outbox";
+import type { Command } from "@clustertalk/client";
 
 interface Props {
   readonly command: Command;

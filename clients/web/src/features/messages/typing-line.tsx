@@ -1,4 +1,4 @@
-import type { User } from "../../protocol/frames";
+import type { User } from "@clustertalk/client";
 import "./messages.css";
 
 interface Props {

@@ -1,5 +1,6 @@
+import { isRoomName } from "@clustertalk/client";
 import { type SyntheticEvent, useId, useState } from "react";
-import { asRoomName, isRoomName } from "../../lib/names";
+import { asRoomName } from "../../lib/names";
 import { Icon } from "../../theme/icon";
 import "./rooms.css";
 

@@ -1,51 +1,54 @@
+import type { RoomSnapshot, Status } from "@clustertalk/client";
 import { useEffect, useState } from "react";
-import { now } from "../../lib/clock";
-import type { State } from "../../protocol/connection/state";
 import "./session.css";
 
 interface Props {
-  readonly state: State;
+  readonly status: Status;
   /** The room that is open. */
-  readonly room: string;
+  readonly room: RoomSnapshot | undefined;
+  /** How many messages and changes wait to be sent. */
+  readonly queued: number;
   readonly onReconnect: () => void;
 }
 
 /** What stands between the user and the others, if anything does. */
-export function Banner({ state, room, onReconnect }: Props) {
-  const { phase } = state;
-  const waiting = state.outbox.commands.filter((command) => command.state === "waiting").length;
-  const queued = waiting === 0 ? "" : ` ${waiting} ${waiting === 1 ? "message waits" : "messages wait"} here.`;
+export function Banner({ status, room, queued, onReconnect }: Props) {
+  const waits = queued === 0 ? "" : ` ${queued} ${queued === 1 ? "message waits" : "messages wait"} here.`;
 
-  switch (phase.name) {
-    case "idle":
+  switch (status.name) {
     case "connecting":
-    case "greeting":
       return (
         <Strip tone="calm">
-          {state.connection > 1 ? "Reconnecting…" : "Connecting…"}
-          {queued}
+          {status.again ? "Reconnecting…" : "Connecting…"}
+          {waits}
         </Strip>
       );
     case "waiting":
       return (
         <Strip tone="warn" action="Reconnect now" onAction={onReconnect}>
-          {state.online ? "The connection was lost." : "You are offline."}{" "}
-          <Countdown key={phase.retryAt} until={phase.retryAt} />
-          {queued}
+          {status.networkDown ? "You are offline." : "The connection was lost."}{" "}
+          <Countdown key={status.retryAt} until={status.retryAt} />
+          {waits}
         </Strip>
       );
     case "stopped":
       return (
         <Strip tone="bad" action="Connect again" onAction={onReconnect}>
-          Disconnected: {phase.message} <span className="banner-code">{phase.code}</span>
-          {queued}
+          Disconnected: {status.message} <span className="banner-code">{status.code}</span>
+          {waits}
         </Strip>
       );
-    case "live": {
-      const { name } = state.rooms.get(room)?.phase ?? { name: "live" };
-      if (name === "live") return <Strip tone="none">{null}</Strip>;
-      return <Strip tone="calm">{name === "paging" ? "Catching up…" : `Joining #${room}…`}</Strip>;
-    }
+    case "online":
+      switch (room?.state) {
+        case "joining":
+          return <Strip tone="calm">Joining #{room.name}…</Strip>;
+        case "catching-up":
+          return <Strip tone="calm">Catching up…</Strip>;
+        case "live":
+        case "left":
+        case undefined:
+          return <Strip tone="none">{null}</Strip>;
+      }
   }
 }
 
@@ -73,9 +76,9 @@ function Strip({ tone, children, action, onAction }: StripProps) {
 
 /** Not announced each second: the live region holds the sentence, this only counts. */
 function Countdown({ until }: { readonly until: number }) {
-  const [left, setLeft] = useState(() => until - now());
+  const [left, setLeft] = useState(() => until - Date.now());
   useEffect(() => {
-    const timer = setInterval(() => setLeft(until - now()), 250);
+    const timer = setInterval(() => setLeft(until - Date.now()), 250);
     return () => clearInterval(timer);
   }, [until]);
   const seconds = Math.max(0, Math.ceil(left / 1000));

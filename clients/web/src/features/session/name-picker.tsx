@@ -1,5 +1,5 @@
+import { isUserName } from "@clustertalk/client";
 import { type SyntheticEvent, useId, useState } from "react";
-import { isUserName } from "../../lib/names";
 import "./session.css";
 
 interface Props {

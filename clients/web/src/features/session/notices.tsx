@@ -1,4 +1,4 @@
-import type { Notice } from "../../lib/client";
+import type { Notice } from "../../lib/chat";
 import { Icon } from "../../theme/icon";
 import "./session.css";
 
