@@ -8,6 +8,8 @@ import { Installed } from "./installed.mjs";
 
 const SECRET = "a secret of the tests, and longer than 32 bytes";
 const ISSUER = { issuer: "tests", audience: "chat", algorithm: "HS256" };
+/** Longer than any reconnecting takes. */
+const PATIENCE_MS = 60_000;
 
 let installed;
 let library;
@@ -19,6 +21,7 @@ before(async () => {
   library = await installed.module();
   redis = await startRedis();
   edge = await Edge.start(redis.url, {
+    CLUSTERTALK_ALLOW_ANONYMOUS: "true",
     SPIN_VARIABLE_IDENTITY: JSON.stringify([ISSUER]),
     SPIN_VARIABLE_IDENTITY_SECRETS: JSON.stringify({ [ISSUER.issuer]: SECRET }),
   });
@@ -47,12 +50,14 @@ function tokenOf(user, seconds, rooms = ["*"]) {
 
 /** Waits until it is true of a room's snapshot. */
 function until(room, condition) {
-  return new Promise((resolve) => {
+  return new Promise((resolve, reject) => {
     const check = (snapshot) => {
       if (!condition(snapshot)) return;
+      clearTimeout(timer);
       end();
       resolve(snapshot);
     };
+    const timer = setTimeout(() => reject(new Error(`not so of ${JSON.stringify(room.snapshot)}`)), PATIENCE_MS);
     const end = room.subscribe(check);
     check(room.snapshot);
   });
