@@ -16,6 +16,7 @@ mod review;
 
 use crate::event::{NoAnswer, Verdict};
 use crate::hub::Hub;
+use crate::hub::session::Live;
 use crate::ids::{MessageId, RoomName, User};
 use crate::protocol::{ClientFrame, ErrorCode, ErrorFrame, ServerFrame};
 use crate::store::{Appended, Attended, Managed, Term};
@@ -92,6 +93,21 @@ pub fn dispatch(hub: &mut Hub<'_>, now: Timestamp, frame: ClientFrame, reference
         }
         (true, ClientFrame::Kick { user }) => manage::kick(hub, now, user, reference),
     }
+}
+
+/// The session, if it is in the room; else the frame is refused.
+fn in_room<'h>(
+    hub: &'h mut Hub<'_>,
+    room: &RoomName,
+    reference: &Option<String>,
+) -> Option<&'h mut Live> {
+    if !hub.live()?.rooms.contains(room) {
+        hub.refuse(not_joined(room.clone(), reference.clone()));
+        return None;
+    }
+    let live = hub.live()?;
+    live.refused = 0;
+    Some(live)
 }
 
 /// The user whose command may go on: he is in the room, may write there, and keeps the rate. Before any review: a

@@ -24,12 +24,9 @@ pub fn start(
     reference: Option<String>,
 ) {
     let most = hub.settings.limits.page_messages;
-    let Some(live) = hub.live() else { return };
-    if !live.rooms.contains(&room) {
-        hub.refuse(super::not_joined(room, reference));
+    let Some(live) = super::in_room(hub, &room, &reference) else {
         return;
-    }
-    live.refused = 0;
+    };
     let user = live.user.id.clone();
     let range = match range {
         HistoryRange::Before(seq) => Range::Before(seq),

@@ -24,12 +24,9 @@ pub fn start(
     reference: Option<String>,
 ) {
     let pause = hub.settings.limits.read;
-    let Some(live) = hub.live() else { return };
-    if !live.rooms.contains(&room) {
-        hub.refuse(super::not_joined(room, reference));
+    let Some(live) = super::in_room(hub, &room, &reference) else {
         return;
-    }
-    live.refused = 0;
+    };
     // Dropped in silence, like `typing`: the next one says more.
     if live.read_at > now || now.since(live.read_at) < pause {
         return;

@@ -9,12 +9,9 @@ use crate::time::Timestamp;
 pub fn start(hub: &mut Hub<'_>, now: Timestamp, room: RoomName, reference: Option<String>) {
     let pause = hub.settings.limits.typing;
     let may_write = hub.may_write(&room);
-    let Some(live) = hub.live() else { return };
-    if !live.rooms.contains(&room) {
-        hub.refuse(super::not_joined(room, reference));
+    let Some(live) = super::in_room(hub, &room, &reference) else {
         return;
-    }
-    live.refused = 0;
+    };
     // Dropped in silence: nobody misses it, and an answer would cost more than it saves.
     if !may_write || live.typed_at > now || now.since(live.typed_at) < pause {
         return;
