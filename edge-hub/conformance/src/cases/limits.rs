@@ -1,0 +1,261 @@
+//! What a connection may do, as `welcome` announces it.
+
+use anyhow::ensure;
+use serde_json::json;
+
+use crate::{
+    case::{Case, Outcome, case, refused, refused_for_a_while, same},
+    cases::delivery::flood,
+    context::{Context, Edge},
+    socket::Handshake,
+};
+
+#[rustfmt::skip]
+pub const CASES: &[Case] = &[
+    case!(limits_are_announced, "Limits", "What a client can act on is announced in `welcome`."),
+    case!(text_is_limited_in_bytes, "Limits", "text 4 KiB (UTF-8 bytes)"),
+    case!(nesting_is_limited, "Limits", "JSON depth 16"),
+    case!(rooms_of_a_connection_are_limited, "Limits", "64 rooms a connection"),
+    case!(burst_then_rate, "Limits", "5 messages, changes or commands about rooms a second with a burst of 20"),
+    case!(rate_holds_over_connections, "Limits", "for each connection, and for each user and room over all edges"),
+    case!(rate_holds_over_http, "Limits", "for each connection, and for each user and room over all edges"),
+    case!(commands_count_as_messages, "Limits", "5 messages, changes or commands about rooms a second with a burst of 20"),
+    case!(refused_frames_in_a_row_close, "Error codes", "More than 20 refused frames in a row close the connection."),
+    case!(good_frame_ends_the_row, "Error codes", "More than 20 refused frames in a row close the connection."),
+    case!(slow_reader_is_closed_alone, "Close codes", "the client read too slowly"),
+];
+
+async fn limits_are_announced(c: Context) -> Outcome {
+    let (_, welcome) = c.hello(&c.user("ada")?, json!([])).await?;
+    let names = [
+        "text_bytes",
+        "frame_bytes",
+        "messages_per_second",
+        "burst",
+        "rooms",
+        "ping_ms",
+        "typing_ms",
+    ];
+    for name in names {
+        let value = &welcome["limits"][name];
+        ensure!(
+            value.as_u64().is_some_and(|value| value > 0),
+            "`{name}` is {value}"
+        );
+    }
+    let config = c
+        .request("GET", "/api/v1/config", Vec::new(), String::new())
+        .await?;
+    same(
+        "`limits` of config",
+        &config.with(200)?["limits"],
+        welcome["limits"].clone(),
+    )
+}
+
+async fn text_is_limited_in_bytes(c: Context) -> Outcome {
+    let room = c.room().await?;
+    let mut ada = c.join(&c.user("ada")?, &room).await?;
+    let most = c.limits().text_bytes;
+    ada.store(&room, "m1", &"x".repeat(most)).await?;
+    refused(
+        &ada.say(&room, "m2", &"x".repeat(most + 1)).await?,
+        "too_large",
+    )?;
+    // Two bytes each.
+    refused(
+        &ada.say(&room, "m3", &"é".repeat(most / 2 + 1)).await?,
+        "too_large",
+    )?;
+    let target = json!({ "user": c.id("ada"), "id": "m1" });
+    let edit = json!({ "type": "edit", "room": room, "id": "e1", "target": target,
+        "text": "x".repeat(most + 1) });
+    refused(&ada.change(edit).await?, "too_large")
+}
+
+async fn nesting_is_limited(c: Context) -> Outcome {
+    let (mut ada, _) = c.hello(&c.user("ada")?, json!([])).await?;
+    // An operator may allow 64 at most.
+    let deep = format!(
+        r#"{{"type":"ping","x":{}{}}}"#,
+        "[".repeat(64),
+        "]".repeat(64)
+    );
+    ada.send_text(deep).await?;
+    refused(&ada.take("error").await?, "too_deep")
+}
+
+async fn rooms_of_a_connection_are_limited(c: Context) -> Outcome {
+    let most = c.limits().rooms;
+    let names: Vec<String> = (0..most)
+        .map(|number| c.unused_room(&number.to_string()))
+        .collect();
+    let rooms: Vec<_> = names.iter().map(|room| json!({ "room": room })).collect();
+    let (mut ada, _) = c.hello(&c.user("ada")?, json!(rooms)).await?;
+    for _ in 0..most {
+        ada.take("joined").await?;
+    }
+    let one_more = c.unused_room("one-more");
+    refused(&ada.join(&one_more, None).await?, "too_many_rooms")?;
+    ada.send(json!({ "type": "leave", "room": names[0] }))
+        .await?;
+    ada.take("left").await?;
+    ada.enter(&one_more).await?;
+    Ok(())
+}
+
+async fn burst_then_rate(c: Context) -> Outcome {
+    let room = c.room().await?;
+    let mut ada = c.join(&c.user("ada")?, &room).await?;
+    let burst = c.limits().burst;
+    let count = burst * 2 + 10;
+    for number in 0..count {
+        let id = format!("m{number}");
+        ada.send(json!({ "type": "send", "room": room, "id": id, "text": "hello" }))
+            .await?;
+    }
+    let mut refusals = Vec::new();
+    for number in 0..count {
+        let id = format!("m{number}");
+        let answer = ada.answer(&id).await?;
+        if answer["type"] == "ack" {
+            continue;
+        }
+        refused_for_a_while(&answer, "rate_limited")?;
+        ensure!(
+            number + 1 >= burst,
+            "refused after {number}, and {burst} is announced"
+        );
+        refusals.push(id);
+    }
+    ensure!(
+        !refusals.is_empty(),
+        "{count} at once were taken, and {burst} is announced"
+    );
+    // Nothing is lost by trying again, and the connection is not closed for it.
+    ada.persist(&room, &refusals[0], "hello").await?;
+    Ok(())
+}
+
+/// Uses up what a user may say at once in a room.
+async fn use_up(c: &Context, room: &str, user: &str) -> Outcome {
+    let mut socket = c.join(&c.user(user)?, room).await?;
+    for number in 0..c.limits().burst * 2 {
+        let id = format!("use{number}");
+        let answer = socket.say(room, &id, "hello").await?;
+        if answer["type"] == "error" {
+            return refused(&answer, "rate_limited");
+        }
+    }
+    anyhow::bail!("twice the burst was taken")
+}
+
+async fn rate_holds_over_connections(c: Context) -> Outcome {
+    let room = c.room().await?;
+    let mut twin = c.join(&c.user("ada")?, &room).await?;
+    let mut bob = c.join(&c.user("bob")?, &room).await?;
+    use_up(&c, &room, "ada").await?;
+    let mut refusals = 0;
+    for number in 0..5 {
+        let answer = twin.say(&room, &format!("t{number}"), "hello").await?;
+        if answer["type"] == "error" {
+            refused_for_a_while(&answer, "rate_limited")?;
+            refusals += 1;
+        }
+    }
+    ensure!(
+        refusals > 0,
+        "another connection of the user has a rate of its own"
+    );
+    // It is hers alone.
+    bob.store(&room, "b1", "hello").await?;
+    Ok(())
+}
+
+async fn rate_holds_over_http(c: Context) -> Outcome {
+    let room = c.room().await?;
+    use_up(&c, &room, "ada").await?;
+    let path = format!("/api/v1/rooms/{room}/messages");
+    for number in 0..5 {
+        let body = json!({ "id": format!("h{number}"), "text": "hello" });
+        let answer = c.http(&c.user("ada")?, "POST", &path, Some(body)).await?;
+        if answer.status == 429 {
+            answer.refuses(429, "rate_limited")?;
+            let after = answer.headers.get("retry-after");
+            let after = after.and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+            ensure!(after.is_some_and(|seconds| seconds > 0), "no `Retry-After`");
+            return Ok(());
+        }
+    }
+    anyhow::bail!("the user has a rate of its own over HTTP")
+}
+
+async fn commands_count_as_messages(c: Context) -> Outcome {
+    let room = c.room().await?;
+    let (mut keeper, _) = c.hello(&c.user("keeper")?, json!([])).await?;
+    for number in 0..c.limits().burst * 2 {
+        let topic = format!("topic {number}");
+        let answer = keeper
+            .ask(json!({ "type": "configure", "room": room, "topic": topic }))
+            .await?;
+        if answer["type"] == "error" {
+            refused_for_a_while(&answer, "rate_limited")?;
+            return Ok(());
+        }
+    }
+    anyhow::bail!("twice the burst was taken")
+}
+
+async fn refused_frames_in_a_row_close(c: Context) -> Outcome {
+    let (mut bad, _) = c.hello(&c.user("bad")?, json!([])).await?;
+    for _ in 0..20 {
+        bad.send_text("nonsense".into()).await?;
+        refused(&bad.take("error").await?, "bad_json")?;
+    }
+    bad.send_text("nonsense".into()).await?;
+    bad.closed_with(4004).await?;
+    ensure!(
+        bad.kept("error").len() == 1,
+        "the last one is answered, too"
+    );
+    Ok(())
+}
+
+async fn good_frame_ends_the_row(c: Context) -> Outcome {
+    let room = c.room().await?;
+    let mut bad = c.join(&c.user("bad")?, &room).await?;
+    for round in 0..2 {
+        for _ in 0..15 {
+            bad.send_text("nonsense".into()).await?;
+            refused(&bad.take("error").await?, "bad_json")?;
+        }
+        bad.store(&room, &format!("m{round}"), "a good one").await?;
+    }
+    Ok(())
+}
+
+async fn slow_reader_is_closed_alone(c: Context) -> Outcome {
+    let room = c.room().await?;
+    let (mut quick, _) = c.resume(&c.user("quick")?, &room, None).await?;
+    let handshake = Handshake {
+        receive_bytes: Some(4096),
+        ..Handshake::default()
+    };
+    let (mut slow, _) = c.dial(Edge::First, "slow", &handshake).await?;
+    let rooms = json!([{ "room": room }]);
+    crate::context::greet(&mut slow, &c.user("slow")?, rooms).await?;
+    slow.take("joined").await?;
+    // Each answer has up to 64 KiB, and nobody reads them.
+    let text = "All work and no play. ".repeat(c.limits().text_bytes / 22);
+    flood(&c, Edge::First, &room, "s", (2, 10), &text).await?;
+    let mut asking = (0..200).map(|_| json!({ "type": "history", "room": room, "limit": 100 }));
+    // The edge may stop reading or close before all are sent.
+    while let Some(frame) = asking.next() {
+        if slow.send(frame).await.is_err() {
+            break;
+        }
+    }
+    slow.closed_with(4501).await?;
+    quick.store(&room, "q1", "undisturbed").await?;
+    Ok(())
+}
