@@ -112,6 +112,7 @@ async fn outside_it_does_not_exist(c: Context) -> Outcome {
     let mut inside = c.join(&ada, &room).await?;
     inside.store(&room, "a1", "for few").await?;
     let (mut eve, _) = c.hello(&c.user("eve")?, json!([])).await?;
+    let row = c.unused_room("row");
     let frames = [
         json!({ "type": "join" }),
         json!({ "type": "leave" }),
@@ -146,6 +147,8 @@ async fn outside_it_does_not_exist(c: Context) -> Outcome {
             answers[0] == answers[1],
             "`{kind}` of a private room and of none: {answers:?}"
         );
+        // Ends the row of refused frames.
+        eve.enter(&row).await?;
     }
     let answer = eve.join(&room, None).await?;
     refused(&answer, "forbidden")?;
