@@ -318,6 +318,8 @@ pub struct Draft {
     /// Whether the user is a moderator wherever he may be: he writes where others only read, and
     /// deletes what others wrote.
     pub may_moderate: bool,
+    /// What moderation called it: for moderators, though an entry that is only flagged does not say it.
+    pub label: Option<String>,
     /// SHA-256(salt ‖ body) in hexadecimal: what the tag covers of the body.
     pub hash: String,
     /// `"kind":…,"hash":…,"salt":…,"body":{…},"moderation":{…}}`, the last for what was reviewed.
@@ -341,6 +343,7 @@ impl Draft {
             action: moderation.action,
             reference: body.reply_to.as_ref().filter(by_position).cloned(),
             may_moderate: false,
+            label: moderation.label.clone(),
             hash,
             json,
         }
@@ -364,6 +367,7 @@ impl Draft {
             action: moderation.map_or(Action::Allow, |moderation| moderation.action),
             reference: Some(target),
             may_moderate: false,
+            label: moderation.and_then(|moderation| moderation.label.clone()),
             hash,
             json,
         }

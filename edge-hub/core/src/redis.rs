@@ -5,6 +5,7 @@ pub mod issuer_keys;
 mod presence;
 mod room;
 mod rooms;
+mod webhooks;
 
 pub use presence::{
     CORRECTIONS, PRESENCE_LIFE, Presence, attendance, attended, corrected, list_attendance,
@@ -16,10 +17,14 @@ pub use rooms::{
     list_rooms, list_rooms_of, open_room, opened, private_counts, rooms, rooms_of,
 };
 
+pub use webhooks::{
+    Claim, NextEvent, endpoint_since, find_queues, found_queues, hold, next_event, offered, release,
+};
+
 use crate::ids::{NameError, Position, RoomName, Seq, Tag, UserId};
-use crate::limits::{Limits, READERS};
+use crate::limits::{Limits, READERS, WEBHOOK_EVENTS};
 use crate::log::{Action, Draft, Entry, EntryError, Reference};
-use crate::store::{Appended, Marked, Mode, Range, Read, Stretch, Term, UPDATES, Update};
+use crate::store::{Appended, Marked, Mode, Range, Read, Stretch, Term, UPDATES, Update, Webhooks};
 use crate::time::{Timestamp, millis};
 use std::time::Duration;
 
@@ -49,10 +54,11 @@ script!(HEARTBEAT, "heartbeat", "SHA1_OF_HEARTBEAT");
 script!(OVERALL, "overall", "SHA1_OF_OVERALL");
 script!(ROOM, "room", "SHA1_OF_ROOM");
 script!(ROOMS, "rooms", "SHA1_OF_ROOMS");
+script!(WEBHOOKS, "webhooks", "SHA1_OF_WEBHOOKS");
 
 /// Every script: a new connection loads them all.
-pub static SCRIPTS: [&Script; 8] = [
-    &APPEND, &READ, &MARK, &PRESENCE, &HEARTBEAT, &OVERALL, &ROOM, &ROOMS,
+pub static SCRIPTS: [&Script; 9] = [
+    &APPEND, &READ, &MARK, &PRESENCE, &HEARTBEAT, &OVERALL, &ROOM, &ROOMS, &WEBHOOKS,
 ];
 
 /// One call of a script.
@@ -134,6 +140,7 @@ pub enum ReplyError {
 pub struct Keyspace {
     prefix: String,
     publish: &'static str,
+    webhooks: Webhooks,
 }
 
 /// A prefix that would break the key scheme.
@@ -151,7 +158,13 @@ impl Keyspace {
         Ok(Self {
             prefix,
             publish: "PUBLISH",
+            webhooks: Webhooks::Off,
         })
+    }
+
+    /// The same, where servers of the operator are told what happens in rooms.
+    pub fn with_webhooks(self, webhooks: Webhooks) -> Self {
+        Self { webhooks, ..self }
     }
 
     /// A key of a room: all share the room's hash tag, so one script may touch them on a cluster.
@@ -203,6 +216,32 @@ impl Keyspace {
     /// The channel by which edges are told whom a change of a room concerns.
     pub fn notices(&self) -> String {
         self.control("notices")
+    }
+
+    /// What waits to be told to servers of the operator.
+    pub fn webhooks(&self, room: &RoomName) -> String {
+        self.room(room, "webhooks")
+    }
+
+    /// The room whose queue this is.
+    pub fn room_of_webhooks(&self, key: &str) -> Option<RoomName> {
+        let rest = key.strip_prefix(&self.prefix)?.strip_prefix(":{")?;
+        RoomName::parse(rest.strip_suffix("}:webhooks")?).ok()
+    }
+
+    /// The channel by which edges are told that something waits.
+    pub fn webhooks_channel(&self) -> String {
+        self.control("webhooks")
+    }
+
+    /// What scripts need to know to queue what happens: the channel, or nothing where nobody is told.
+    fn webhooks_of(&self, room: &RoomName) -> [String; 2] {
+        let channel = if self.webhooks.include(room) {
+            self.webhooks_channel()
+        } else {
+            String::new()
+        };
+        [channel, WEBHOOK_EVENTS.to_string()]
     }
 
     fn members_prefix(&self, room: &RoomName) -> String {
@@ -268,6 +307,8 @@ pub fn append(
         flag(room.is_private()),
         flag(unlisted),
     ];
+    arguments.extend(keyspace.webhooks_of(room));
+    arguments.push(draft.label.clone().unwrap_or_default());
     arguments.extend(updates.iter().take(UPDATES).flat_map(self::arguments));
     Call::new(
         &APPEND,
@@ -287,6 +328,7 @@ pub fn append(
             key("granted"),
             key("mute"),
             key("slow"),
+            key("webhooks"),
         ],
         arguments,
     )

@@ -17,5 +17,6 @@ mod redis {
     mod rooms;
     mod server;
     mod trimming;
+    mod webhooks;
     mod world;
 }

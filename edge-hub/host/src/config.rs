@@ -7,6 +7,7 @@
 mod file;
 mod reference;
 mod settings;
+mod webhooks;
 
 use std::{
     collections::BTreeMap,
@@ -137,6 +138,7 @@ pub struct Config {
     pub connections: usize,
     pub connections_per_address: usize,
     pub traces: Option<Traces>,
+    pub webhooks: crate::webhooks::Settings,
     /// Values for variables of the application, by name.
     pub spin_variables: BTreeMap<String, String>,
 }
@@ -361,6 +363,7 @@ impl Config {
                 service: given_by("OTEL_SERVICE_NAME"),
                 authority: given_by("OTEL_EXPORTER_OTLP_CERTIFICATE").map(PathBuf::from),
             }),
+            webhooks: webhooks::check(&settings.webhooks, given)?,
             spin_variables,
         })
     }

@@ -24,6 +24,7 @@ pub mod store;
 pub mod stream;
 pub mod toml_file;
 pub mod traces;
+pub mod webhooks;
 pub mod websocket;
 
 #[cfg(test)]

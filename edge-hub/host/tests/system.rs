@@ -30,4 +30,5 @@ mod system {
     mod traces;
     mod transcript;
     mod two_edges;
+    mod webhooks;
 }

@@ -50,10 +50,14 @@ pub fn manage(
         ROOM_ROLES.to_string(),
         ROOM_BANS.to_string(),
     ];
+    arguments.extend(keyspace.webhooks_of(room));
     if let RoomAction::Create(patch) | RoomAction::Configure(patch) = action {
         arguments.extend(fields(patch));
     }
-    let keys = ["room", "granted", "ban", "mute", "log", "edges", "seen"].map(key);
+    let keys = [
+        "room", "granted", "ban", "mute", "log", "edges", "seen", "webhooks",
+    ]
+    .map(key);
     Call::new(&ROOM, keys.into(), arguments)
 }
 
@@ -116,8 +120,17 @@ pub(super) fn view(reply: &[Value]) -> RoomView {
     let text = |index: usize| reply.get(index).and_then(Value::text).unwrap_or_default();
     let role = Some(text(0)).filter(|role| !role.is_empty());
     let muted = Some(text(1)).filter(|until| !until.is_empty());
+    RoomView {
+        settings: settings(reply.get(2..).unwrap_or_default()),
+        role: role.map(|role| RoomRole::parse(role).unwrap_or(RoomRole::Member)),
+        muted: muted.map(|_| term(reply.get(1))),
+    }
+}
+
+/// What is set of a room, as its hash has it.
+pub(super) fn settings(reply: &[Value]) -> RoomSettings {
     let mut settings = RoomSettings::default();
-    for pair in reply.get(2..).unwrap_or_default().chunks_exact(2) {
+    for pair in reply.chunks_exact(2) {
         let (Some(field), Some(text)) = (pair[0].text(), pair[1].text()) else {
             continue;
         };
@@ -136,9 +149,5 @@ pub(super) fn view(reply: &[Value]) -> RoomView {
             _ => {}
         }
     }
-    RoomView {
-        settings,
-        role: role.map(|role| RoomRole::parse(role).unwrap_or(RoomRole::Member)),
-        muted: muted.map(|_| term(reply.get(1))),
-    }
+    settings
 }

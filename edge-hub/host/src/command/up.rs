@@ -24,6 +24,7 @@ use crate::{
     socket,
     store::Store,
     traces,
+    webhooks::Webhooks,
     websocket::encode_text,
 };
 
@@ -164,7 +165,20 @@ async fn start(config: &Config, redis: &RedisUrl) -> Result<Arc<Edge>> {
     let pool = Arc::new(RedisPool::new(PoolLimits::default()));
     let sandbox = Sandbox::start(&application, &config.data, pool).await?;
     tokio::spawn(sandbox.clone().watch());
-    let relay = Relay::new(store);
+    let told = config.webhooks.told().as_str();
+    if application
+        .variables
+        .get("webhooks")
+        .map_or("", String::as_str)
+        != told
+    {
+        bail!(
+            "{}: the hub has no variable `webhooks`, so nothing would be told; add it as in the `spin.toml` of this build",
+            config.manifest.display()
+        );
+    }
+    let webhooks = Webhooks::start(&config.webhooks, store.clone()).await?;
+    let relay = Relay::new(store, webhooks);
     Ok(Edge::new(id, application, sandbox, relay, anonymous))
 }
 
@@ -188,6 +202,8 @@ fn load(config: &Config, redis: &str, anonymous: bool) -> Result<Application> {
     given.insert("anonymous".to_owned(), anonymous.to_string());
     let limits = serde_json::to_string(&config.limits)?;
     given.insert("limits".to_owned(), limits);
+    let told = config.webhooks.told().as_str();
+    given.insert("webhooks".to_owned(), told.to_owned());
     Ok(Application::load(&config.manifest, &given)?)
 }
 
@@ -281,6 +297,9 @@ async fn drain(
     };
     let _ = timeout(time * 7 / 8, sockets).await;
     serving.abort();
+    if let Some(webhooks) = edge.relay().webhooks() {
+        let _ = timeout_at(end, webhooks.stop()).await;
+    }
     // Above all for those whose sockets did not close in time; other edges sweep the rest.
     let _ = timeout_at(end, edge.relay().leave_everywhere()).await;
     traces::stop(end.saturating_duration_since(Instant::now())).await;

@@ -6,6 +6,8 @@ use clap::{ArgAction, Args, ValueEnum, builder::BoolishValueParser};
 use clustertalk_core::limits::Limits;
 use tracing_subscriber::EnvFilter;
 
+use super::webhooks::WebhookSettings;
+
 /// The settings of an edge. A field `a_name` is the flag `--a-name`, the environment variable
 /// `CLUSTERTALK_A_NAME` and the key `a-name` of the file; its comment is what the reference says.
 #[derive(Debug, Clone, Args)]
@@ -64,6 +66,8 @@ pub struct Settings {
     pub trace_share: f64,
     #[command(flatten)]
     pub limits: LimitSettings,
+    #[command(flatten)]
+    pub webhooks: WebhookSettings,
 }
 
 /// What a connection may do, and how many there may be.

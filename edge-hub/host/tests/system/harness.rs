@@ -458,6 +458,7 @@ identity = { default = "" }
 identity_secrets = { default = "" }
 publish_keys = { default = "" }
 closed_rooms = { default = "" }
+webhooks = { default = "" }
 
 [[trigger.http]]
 route = "/ws"
@@ -479,6 +480,7 @@ identity = "{{ identity }}"
 identity_secrets = "{{ identity_secrets }}"
 publish_keys = "{{ publish_keys }}"
 closed_rooms = "{{ closed_rooms }}"
+webhooks = "{{ webhooks }}"
 [component.hub.dependencies]
 "clustertalk:moderation/moderator@1.0.0" = { path = "moderation.wasm" }
 "clustertalk:analytics/recorder@1.0.0" = { path = "analytics.wasm" }
