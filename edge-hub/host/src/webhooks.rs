@@ -223,7 +223,8 @@ impl Webhooks {
                 NextEvent::Busy(left) => {
                     drop(turn);
                     endpoint.note_waiting(claim.room, None);
-                    sleep(left + jittered(Duration::from_millis(500))).await;
+                    // An edge that ends gives it back sooner.
+                    sleep(left.min(LEASE) + jittered(Duration::from_millis(500))).await;
                     continue;
                 }
                 NextEvent::Event {
