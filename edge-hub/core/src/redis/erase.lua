@@ -44,15 +44,20 @@ local function tail()
   return number_of(newest), tag
 end
 
-local function bury(number)
-  local event = entry_at(number)
-  if not event then return end
+-- What stays of an entry: its place in the chain.
+local function tombstone_of(event, number)
   local place, next = string.match(event, '^({"v":%d+,"seq":%d+,"prev":"%x+","tag":"%x+","at":%d+),()')
   local about, after = string.match(event, '^("target":{"position":{"seq":%d+,"tag":"%x+"}),[^}]*},()', next)
   local covered = string.match(event, '^"kind":"%l+","hash":"%x+"', after or next)
   if not covered then error({err = 'CORRUPT entry ' .. number .. ' of ' .. log .. ' is not one of ours'}) end
   if about then covered = about .. '},' .. covered end
-  redis.call('HSET', tombstones, number, place .. ',' .. covered .. '}')
+  return place .. ',' .. covered .. '}'
+end
+
+local function bury(number)
+  local event = entry_at(number)
+  if not event then return end
+  redis.call('HSET', tombstones, number, tombstone_of(event, number))
   redis.call('XDEL', log, number .. '-0')
   redis.call('ZREM', edits, number)
   removed = removed + 1
@@ -104,6 +109,8 @@ for i = 4, #ARGV, 3 do
   local number, tag = ARGV[i], ARGV[i + 1]
   local event = entry_at(number)
   if event and head_of(event) == tag then
+    -- Fails here, before anything is written, if it is not one of ours.
+    tombstone_of(event, number)
     -- The newest entry always stays, so that the next one hangs on it.
     if ARGV[i + 2] == '1' or (tail()) == tonumber(number) then strike(number, tag) end
     for _, edit in ipairs(redis.call('ZRANGEBYSCORE', edits, number, number)) do bury(edit) end

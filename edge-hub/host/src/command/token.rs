@@ -5,7 +5,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use clustertalk_core::{
     auth::{Issuers, Role, TokenWish},
     time::{Timestamp, millis},
@@ -51,7 +51,9 @@ pub fn run(token: &Token, variables: &BTreeMap<String, String>) -> Result<()> {
     };
     let since = SystemTime::now().duration_since(UNIX_EPOCH)?;
     let now = Timestamp::from_millis(millis(since));
-    let made = issuers.mint(token.issuer.as_deref(), &wish, now)?;
+    let made = issuers.mint(token.issuer.as_deref(), &wish, now);
+    // Its sentence has its cause in it.
+    let made = made.map_err(|error| anyhow!("{error}"))?;
     print(&(made + "\n"))
 }
 

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use clap::{ArgAction, Args, Subcommand, ValueEnum};
+use clap::{ArgAction, ArgGroup, Args, Subcommand, ValueEnum};
 use clustertalk_core::ids::{NameError, Position, RoomName, Seq, UserId};
 
 use super::settings::RedisUrl;
@@ -139,14 +139,15 @@ impl Database {
 }
 
 #[derive(Debug, Clone, Args)]
+#[command(group = ArgGroup::new("which").required(true).args(["rooms", "all"]))]
 pub struct Verify {
     #[command(flatten)]
     pub database: Database,
     /// The rooms to check.
-    #[arg(value_name = "ROOM", value_parser = room, required_unless_present = "all")]
+    #[arg(value_name = "ROOM", value_parser = room)]
     pub rooms: Vec<RoomName>,
     /// Check every room of the deployment.
-    #[arg(long, conflicts_with = "rooms")]
+    #[arg(long)]
     pub all: bool,
     /// One JSON object a line, a room each.
     #[arg(long)]
