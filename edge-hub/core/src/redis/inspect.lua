@@ -52,15 +52,17 @@ if redis.call('HLEN', tombstones) > 0 then
   table.sort(numbers)
 end
 
-local items, after, count, e, t = {}, 0, 0, 1, 1
+local items, after, count, e, t, last = {}, 0, 0, 1, 1, nil
 while e <= #entries or t <= #numbers do
   local entry, number = entries[e], numbers[t]
   local buried = number and not (entry and number_of(entry) < number)
-  if count == most then
-    after = buried and number or number_of(entry)
+  local own = buried and number or number_of(entry)
+  -- A number that stands there twice is not parted.
+  if count >= most and own ~= last then
+    after = own
     break
   end
-  count = count + 1
+  count, last = count + 1, own
   if buried then
     t = t + 1
     for _, part in ipairs({int(number), 'tombstone', redis.call('HGET', tombstones, int(number)) or '', ''}) do
