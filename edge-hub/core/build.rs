@@ -6,6 +6,8 @@ use sha1::{Digest, Sha1};
 fn main() {
     for name in [
         "append",
+        "erase",
+        "inspect",
         "read",
         "mark",
         "presence",

@@ -144,6 +144,8 @@ fn host_decides_nothing_about_chat(files: &[SourceFile]) -> Vec<Problem> {
         "store",
         "time",
     ];
+    // It makes tokens for development, which have to count by the rules that an edge has.
+    const MINT: &str = "edge-hub/host/src/command/token.rs";
     let mut problems = Vec::new();
     for file in files
         .iter()
@@ -151,7 +153,8 @@ fn host_decides_nothing_about_chat(files: &[SourceFile]) -> Vec<Problem> {
     {
         for path in file.rust().paths_under("clustertalk_core") {
             let module = path.split("::").next().unwrap_or_default();
-            if !ALLOWED.contains(&module) {
+            let is_mint = module == "auth" && file.path == MINT;
+            if !ALLOWED.contains(&module) && !is_mint {
                 problems.push(Problem::new(
                     &file.path,
                     format!(

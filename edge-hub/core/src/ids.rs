@@ -154,6 +154,10 @@ impl Pair {
         Self::of(UserId::parse(one).ok()?, UserId::parse(other).ok()?)
     }
 
+    pub const fn users(&self) -> &[UserId; 2] {
+        &self.0
+    }
+
     /// The one who is not `user`.
     pub fn other(&self, user: &UserId) -> &UserId {
         let [one, other] = &self.0;

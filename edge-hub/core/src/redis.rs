@@ -1,12 +1,17 @@
 //! The Redis contract without a socket: keys, calls and replies. `docs/redis.md` shows each key to
 //! operators. Whoever has a connection sends a [`Call`] and hands the reply back as [`Value`]s.
 
+mod erase;
+mod inspect;
 pub mod issuer_keys;
+pub mod person;
 mod presence;
 mod room;
 mod rooms;
 mod webhooks;
 
+pub use erase::{Erased, Strike, erase, erased};
+pub use inspect::{inspect, inspected};
 pub use presence::{
     CORRECTIONS, PRESENCE_LIFE, Presence, attendance, attended, corrected, list_attendance,
     members, presence, refreshed,
@@ -47,6 +52,8 @@ macro_rules! script {
 }
 
 script!(APPEND, "append", "SHA1_OF_APPEND");
+script!(ERASE, "erase", "SHA1_OF_ERASE");
+script!(INSPECT, "inspect", "SHA1_OF_INSPECT");
 script!(READ, "read", "SHA1_OF_READ");
 script!(MARK, "mark", "SHA1_OF_MARK");
 script!(PRESENCE, "presence", "SHA1_OF_PRESENCE");
@@ -56,7 +63,7 @@ script!(ROOM, "room", "SHA1_OF_ROOM");
 script!(ROOMS, "rooms", "SHA1_OF_ROOMS");
 script!(WEBHOOKS, "webhooks", "SHA1_OF_WEBHOOKS");
 
-/// Every script: a new connection loads them all.
+/// Every script of an edge: a new connection loads them all. Those of operators come as they are used.
 pub static SCRIPTS: [&Script; 9] = [
     &APPEND, &READ, &MARK, &PRESENCE, &HEARTBEAT, &OVERALL, &ROOM, &ROOMS, &WEBHOOKS,
 ];

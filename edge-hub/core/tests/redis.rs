@@ -3,10 +3,12 @@
 mod redis {
     mod append;
     mod changes;
+    mod check;
     mod counters;
     mod damage;
     mod deletion;
     mod doc;
+    mod erase;
     mod issuer_keys;
     mod mark;
     mod presence;

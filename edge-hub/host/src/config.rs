@@ -7,6 +7,7 @@
 mod file;
 mod reference;
 mod settings;
+mod tools;
 mod webhooks;
 
 use std::{
@@ -17,24 +18,39 @@ use std::{
     time::Duration,
 };
 
+use anstream::ColorChoice;
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
-use clustertalk_core::{
-    ids::{NameError, RoomName},
-    limits::Limits,
-};
+use clap_complete::Shell;
+use clustertalk_core::limits::Limits;
 
 use self::file::{File, id};
 use self::settings::{Admin, Settings};
 pub use self::settings::{DEFAULT_LOG, LogFormat, RedisUrl};
+use self::tools::{Color, VARIABLES};
+pub use self::tools::{
+    Database, Edge, Erase, Export, History, Rooms, Send, Stats, Tail, Token, TokenRole, User,
+    Verify,
+};
 use crate::{server::Origins, toml_file::FileError};
 
 /// Real-time chat on WebAssembly: the edge and its tools.
 #[derive(Debug, Parser)]
-#[command(name = "clustertalk", version, about, max_term_width = 100)]
+#[command(name = "clustertalk", version, about, max_term_width = 100, after_help = EXIT_CODES)]
 struct Cli {
+    /// When output has colours.
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value = "auto",
+        value_name = "WHEN"
+    )]
+    color: Color,
     #[command(subcommand)]
     command: RawCommand,
 }
+
+const EXIT_CODES: &str = "Exits with 0 if it is done, 1 if it failed, 2 if it was misused.";
 
 #[derive(Debug, Subcommand)]
 enum RawCommand {
@@ -44,53 +60,32 @@ enum RawCommand {
     Send(Send),
     /// Follow a room: one line a message, from now on or from a position.
     Tail(Tail),
+    /// Read a room's past: one line a message, the newest last.
+    History(History),
+    /// List the rooms that you may know of.
+    Rooms(Rooms),
+    /// Show what was counted, of a room or over all.
+    Stats(Stats),
+    /// Check the logs of rooms in Redis; exits with 1 if one is damaged.
+    Verify(Verify),
+    /// Export or erase what Redis holds of a user.
+    #[command(subcommand)]
+    User(User),
+    /// Make a token for development, signed with a secret of the application.
+    Token(Token),
     /// Look for misconfigurations; exits with 1 if there is one.
     Doctor(Settings),
     /// Print every setting, what it is and where that comes from.
     Config(Show),
+    /// Print what completes this program's commands in a shell.
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
 }
 
 /// The commands above that take settings.
 const WITH_SETTINGS: [&str; 3] = ["up", "doctor", "config"];
-
-#[derive(Debug, Clone, Args)]
-pub struct Edge {
-    /// Where the edge is.
-    #[arg(long, default_value = "http://127.0.0.1:3000", value_name = "URL")]
-    pub url: String,
-    /// Certificates in PEM to trust beside the public authorities.
-    #[arg(long, value_name = "FILE")]
-    pub ca: Option<PathBuf>,
-    /// The room.
-    #[arg(long, default_value = "general", value_name = "ROOM", value_parser = room)]
-    pub room: RoomName,
-}
-
-#[derive(Debug, Clone, Args)]
-pub struct Send {
-    #[command(flatten)]
-    pub edge: Edge,
-    /// Who speaks.
-    #[arg(long, default_value = "cli", value_name = "NAME")]
-    pub user: String,
-    /// The message's id; sending the same id again stores nothing twice. Made up without it.
-    #[arg(long, value_name = "ID")]
-    pub id: Option<String>,
-    /// What to say.
-    pub text: String,
-}
-
-#[derive(Debug, Clone, Args)]
-pub struct Tail {
-    #[command(flatten)]
-    pub edge: Edge,
-    /// Begin after this position, SEQ-TAG, as `clustertalk send` prints it.
-    #[arg(long, value_name = "POSITION")]
-    pub after: Option<String>,
-    /// One JSON object a line.
-    #[arg(long)]
-    pub json: bool,
-}
 
 #[derive(Debug, Args)]
 struct Show {
@@ -101,19 +96,22 @@ struct Show {
     markdown: bool,
 }
 
-fn room(text: &str) -> Result<RoomName, NameError> {
-    RoomName::parse(text.strip_prefix('#').unwrap_or(text))
-}
-
 /// What to do, checked.
 #[derive(Debug)]
 pub enum Command {
     Up(Config),
     Send(Send),
     Tail(Tail),
+    History(History),
+    Rooms(Rooms),
+    Stats(Stats),
+    Verify(Verify),
+    User(User),
+    /// With the values of the environment for variables of the application.
+    Token(Token, BTreeMap<String, String>),
     Doctor(Config),
     /// Print this.
-    Config(String),
+    Print(String),
 }
 
 /// What an edge is to be.
@@ -178,7 +176,8 @@ pub enum ConfigError {
     Anonymous(IpAddr),
 }
 
-/// Reads everything. Misuse of the command line, and `--help`, end the process.
+/// Reads everything, and decides whether output has colours. Misuse of the command line, and
+/// `--help`, end the process.
 ///
 /// # Errors
 /// What the file or the settings together make impossible.
@@ -195,23 +194,69 @@ pub fn read() -> Result<Command, ConfigError> {
         file,
     };
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    match cli.color {
+        Color::Auto => ColorChoice::Auto,
+        Color::Always => ColorChoice::Always,
+        Color::Never => ColorChoice::Never,
+    }
+    .write_global();
     Ok(match cli.command {
         RawCommand::Up(settings) => Command::Up(Config::check(settings, &given)?),
         RawCommand::Doctor(settings) => Command::Doctor(Config::check(settings, &given)?),
-        RawCommand::Config(show) if show.markdown => Command::Config(reference::markdown()),
+        RawCommand::Config(show) if show.markdown => Command::Print(reference::markdown()),
         RawCommand::Config(show) => {
             Config::check(show.settings, &given)?;
-            Command::Config(reference::present(&given))
+            Command::Print(reference::present(&given))
         }
         RawCommand::Send(send) => Command::Send(send),
         RawCommand::Tail(tail) => Command::Tail(tail),
+        RawCommand::History(history) => Command::History(history),
+        RawCommand::Rooms(rooms) => Command::Rooms(rooms),
+        RawCommand::Stats(stats) => Command::Stats(stats),
+        RawCommand::Verify(mut verify) => {
+            verify.database.find()?;
+            Command::Verify(verify)
+        }
+        RawCommand::User(mut user) => {
+            user.database().find()?;
+            Command::User(user)
+        }
+        RawCommand::Token(token) => Command::Token(token, spin_variables()),
+        RawCommand::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "clustertalk", &mut script);
+            Command::Print(String::from_utf8_lossy(&script).into_owned())
+        }
     })
+}
+
+impl Database {
+    /// Looks where else a Redis is named, as for an edge.
+    fn find(&mut self) -> Result<(), ConfigError> {
+        if self.redis.is_none() {
+            let file = File::read(self.config.as_deref())?;
+            self.redis = named_redis().or_else(|| file.value("redis").map(RedisUrl::new));
+        }
+        Ok(())
+    }
+}
+
+/// The Redis that the environment names.
+fn named_redis() -> Option<RedisUrl> {
+    let named = given_by("REDIS_URL").or_else(|| given_by("SPIN_VARIABLE_REDIS_URL"));
+    named.map(RedisUrl::new)
 }
 
 /// The command line with its variables, and what a file says as defaults.
 fn command(file: &File) -> clap::Command {
     let names: Vec<String> = names().collect();
-    WITH_SETTINGS.iter().fold(Cli::command(), |command, with| {
+    let cli = Cli::command().mut_subcommands(|command| {
+        match WITH_SETTINGS.contains(&command.get_name()) {
+            true => command,
+            false => with_variables(command),
+        }
+    });
+    WITH_SETTINGS.iter().fold(cli, |command, with| {
         command.mut_subcommand(with, |command| {
             let command = command.mut_args(|arg| match arg.get_long() {
                 Some(name) if names.iter().any(|known| known == name) => {
@@ -226,6 +271,20 @@ fn command(file: &File) -> clap::Command {
             file.fill(command)
         })
     })
+}
+
+/// A command that takes no settings, with its variables.
+fn with_variables(command: clap::Command) -> clap::Command {
+    let command = command.mut_args(|arg| {
+        let named = |(long, _): &&(&str, &str)| arg.get_long() == Some(*long);
+        match VARIABLES.iter().find(named) {
+            Some((_, variable)) if env::var_os(variable).is_none_or(|value| !value.is_empty()) => {
+                arg.env(*variable).hide_env_values(true)
+            }
+            _ => arg,
+        }
+    });
+    command.mut_subcommands(with_variables)
 }
 
 /// The settings alone, as flags.
@@ -310,16 +369,9 @@ impl Config {
             given.refuse(&format!("limit-{name}"), error.to_string())
         })?;
         let spin_variables = spin_variables();
-        let named = || {
-            let others = [
-                given_by("REDIS_URL"),
-                spin_variables.get("redis_url").cloned(),
-            ];
-            others.into_iter().flatten().next().map(RedisUrl::new)
-        };
         let redis = match given.is_asked("redis") {
             true => settings.redis.clone(),
-            false => named().or(settings.redis.clone()),
+            false => named_redis().or(settings.redis.clone()),
         };
         let tls = match (&settings.tls_certificate, &settings.tls_key) {
             (None, None) => None,

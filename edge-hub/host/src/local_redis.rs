@@ -125,6 +125,17 @@ fn find_server() -> Result<PathBuf> {
     )
 }
 
+/// The URL of the private Redis that an edge has on this data folder now.
+pub fn running(data: &Path) -> Option<String> {
+    let mut file = File::open(data.join("redis").join("in-use")).ok()?;
+    if !matches!(file.try_lock(), Err(TryLockError::WouldBlock)) {
+        return None;
+    }
+    let mut url = String::new();
+    file.read_to_string(&mut url).ok()?;
+    Some(url.trim().to_owned())
+}
+
 async fn lock(folder: &Path) -> Result<(File, Option<u16>)> {
     let path = folder.join("in-use");
     let mut file = OpenOptions::new()

@@ -9,6 +9,7 @@ mod system {
     mod chat;
     mod client;
     mod command_line;
+    mod command_line_doc;
     mod components;
     mod configuration;
     mod crashes;
@@ -20,6 +21,7 @@ mod system {
     mod moderators;
     mod monitoring;
     mod operations_doc;
+    mod operators;
     mod presence;
     mod private_rooms;
     mod redis_doc;

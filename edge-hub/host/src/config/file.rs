@@ -101,6 +101,13 @@ impl File {
         &self.webhooks
     }
 
+    /// What the file sets this to.
+    pub fn value(&self, name: &str) -> Option<&str> {
+        let mut settings = self.settings.iter();
+        let setting = settings.find(|setting| setting.name == name)?;
+        setting.values.first().map(String::as_str)
+    }
+
     /// Where the file sets this: FILE:LINE.
     pub fn place(&self, name: &str) -> Option<&str> {
         let mut settings = self.settings.iter();
