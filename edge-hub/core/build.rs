@@ -13,6 +13,7 @@ fn main() {
         "overall",
         "room",
         "rooms",
+        "rate",
     ] {
         let path = format!("src/redis/{name}.lua");
         println!("cargo::rerun-if-changed={path}");

@@ -6,8 +6,7 @@ mod decode;
 pub mod schema;
 
 pub use codes::{CloseCode, ErrorCode};
-pub(crate) use decode::deeper_than;
-pub use decode::{ClientFrame, HistoryRange, JoinRoom, Refusal, decode, reference_of};
+pub use decode::{ClientFrame, HistoryRange, JoinRoom, Refusal, decode, deeper_than, reference_of};
 
 use crate::auth::Role;
 use crate::delivery::Lost;

@@ -4,7 +4,8 @@
 mod room;
 
 pub use room::{
-    Attended, Managed, Read, RoomAction, RoomPatch, RoomRole, RoomSettings, RoomView, Term,
+    Attended, Listed, Managed, Read, RoomAction, RoomList, RoomPatch, RoomRole, RoomSettings,
+    RoomView, Term,
 };
 
 use crate::ids::{Position, RoomName, Seq, User, UserId};

@@ -20,8 +20,11 @@ mod system {
     mod moderators;
     mod monitoring;
     mod operations_doc;
+    mod origins;
     mod presence;
     mod private_rooms;
+    mod rates;
+    mod raw;
     mod redis_doc;
     mod resume;
     mod rooms;

@@ -55,7 +55,7 @@ pub fn direct(hub: &mut Hub<'_>, now: Timestamp, with: UserId, reference: Option
         return;
     };
     let Some(pair) = Pair::of(user, with) else {
-        let error = super::error(ErrorCode::BadUser, reference);
+        let error = super::error(ErrorCode::Forbidden, reference);
         return hub.refuse(error.because("a direct room is of two"));
     };
     let room = RoomName::direct(&pair);
