@@ -127,7 +127,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            origins: Origins::Loopback,
+            origins: Origins::Loopback(Vec::new()),
             tls: None,
             socket: socket::Limits::default(),
             queue_bytes: DEFAULT_QUEUE_BYTES,

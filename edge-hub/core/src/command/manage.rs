@@ -38,8 +38,11 @@ pub fn create(
     };
     let name = if private {
         RoomName::private(&user, &room)
+    } else if room.is_private() {
+        // Whether there is one is nobody's business, so it is as for every command about it.
+        return hub.refuse(super::forbidden(room, reference));
     } else {
-        Some(room.clone()).filter(|room| !room.is_private())
+        Some(room.clone())
     };
     let Some(name) = name else {
         return hub.refuse(super::error(ErrorCode::BadRoom, reference));

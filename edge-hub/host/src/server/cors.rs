@@ -109,22 +109,29 @@ mod tests {
 
     #[test]
     fn a_page_reads_and_writes_by_its_origin() {
+        let loopback = Origins::Loopback(Vec::new());
         let listed = Origins::Listed(vec!["https://app.example".to_owned()]);
+        let behind = Origins::Loopback(vec!["https://app.example".to_owned()]);
         let (evil, app) = ("https://evil.example", "https://app.example");
         let local = "http://localhost:5173";
         // Whether it is answered, and whether the page may read the answer.
         #[rustfmt::skip]
         let cases = [
-            (&Origins::Loopback, "GET",    "127.0.0.1:3000",  &[][..],          true,  false),
-            (&Origins::Loopback, "GET",    "127.0.0.1:3000",  &[evil][..],      true,  false),
-            (&Origins::Loopback, "GET",    "127.0.0.1:3000",  &[local][..],     true,  true),
-            (&Origins::Loopback, "POST",   "127.0.0.1:3000",  &[][..],          true,  false),
-            (&Origins::Loopback, "POST",   "127.0.0.1:3000",  &[evil][..],      false, false),
-            (&Origins::Loopback, "POST",   "127.0.0.1:3000",  &[local][..],     true,  true),
-            (&Origins::Loopback, "POST",   "127.0.0.1:3000",  &[local, evil],   false, false),
-            (&Origins::Loopback, "POST",   "127.0.0.1:3000",  &["null"][..],    false, false),
-            (&Origins::Loopback, "GET",    "evil.example",    &[][..],          false, false),
-            (&Origins::Loopback, "GET",    "localhost:3000",  &[][..],          true,  false),
+            (&loopback,          "GET",    "127.0.0.1:3000",  &[][..],          true,  false),
+            (&loopback,          "GET",    "127.0.0.1:3000",  &[evil][..],      true,  false),
+            (&loopback,          "GET",    "127.0.0.1:3000",  &[local][..],     true,  true),
+            (&loopback,          "POST",   "127.0.0.1:3000",  &[][..],          true,  false),
+            (&loopback,          "POST",   "127.0.0.1:3000",  &[evil][..],      false, false),
+            (&loopback,          "POST",   "127.0.0.1:3000",  &[local][..],     true,  true),
+            (&loopback,          "POST",   "127.0.0.1:3000",  &[local, evil],   false, false),
+            (&loopback,          "POST",   "127.0.0.1:3000",  &["null"][..],    false, false),
+            (&loopback,          "GET",    "evil.example",    &[][..],          false, false),
+            (&loopback,          "GET",    "localhost:3000",  &[][..],          true,  false),
+            (&behind,            "POST",   "127.0.0.1:3000",  &[local][..],     true,  true),
+            (&behind,            "POST",   "app.example",     &[app][..],       true,  true),
+            (&behind,            "GET",    "app.example",     &[][..],          true,  false),
+            (&behind,            "GET",    "evil.example",    &[][..],          false, false),
+            (&behind,            "POST",   "evil.example",    &["http://evil.example"][..], false, false),
             (&listed,            "DELETE", "chat.example",    &[app][..],       true,  true),
             (&listed,            "GET",    "chat.example",    &[evil][..],      true,  false),
             (&listed,            "DELETE", "chat.example",    &[evil][..],      false, false),

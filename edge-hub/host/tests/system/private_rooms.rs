@@ -124,17 +124,15 @@ async fn from_outside_it_is_as_if_there_was_none() {
     for edge in [&one, &two] {
         let asked = asked_over_http(edge, &room).await;
         for (what, status, text) in &asked {
-            let reserved = what.starts_with("PUT  ");
-            let (expected, code) = if reserved {
-                (400, "bad_room")
+            // Who does not say who he is is told so first, whatever he asks for.
+            let unnamed = what.starts_with("GET  ");
+            let (expected, code) = if unnamed {
+                (400, "bad_user")
             } else {
                 (403, "forbidden")
             };
-            // Who does not say who he is is told so first, whatever he asks for.
-            let unnamed = what.starts_with("GET  ");
-            let expected = if unnamed { 400 } else { expected };
             assert_eq!(*status, expected, "{what}: {text}");
-            assert!(unnamed || text.contains(code), "{what}: {text}");
+            assert!(text.contains(code), "{what}: {text}");
         }
         assert_eq!(asked, asked_over_http(edge, NOWHERE).await);
     }
