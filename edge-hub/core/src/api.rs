@@ -15,6 +15,9 @@ pub use answers::{
 
 use crate::protocol::ErrorCode;
 
+/// What `limit` may be at most; an answer has no more than the deployment's page all the same.
+pub const MOST_LIMIT: usize = 1_000;
+
 /// What can be asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Operation {
@@ -199,6 +202,11 @@ pub const fn status(code: ErrorCode) -> u16 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::Value;
+    use std::collections::BTreeSet;
+
+    /// As it is checked in; `cargo xtask codegen` keeps it fresh.
+    const DOCUMENT: &str = include_str!("../../protocol/openapi.json");
 
     #[test]
     fn a_request_is_found_by_method_and_path() {
@@ -238,5 +246,44 @@ mod tests {
                 assert_ne!(route.operation, other.operation);
             }
         }
+    }
+
+    #[test]
+    fn every_route_is_described_and_nothing_else() {
+        let document: Value = serde_json::from_str(DOCUMENT).unwrap();
+        let mut described = BTreeSet::new();
+        for (path, methods) in document["paths"].as_object().unwrap() {
+            for method in methods.as_object().unwrap().keys() {
+                described.insert((method.to_ascii_uppercase(), path.clone()));
+            }
+        }
+        let routes = ROUTES
+            .iter()
+            .map(|route| (route.method.to_owned(), route.path.to_owned()));
+        assert_eq!(described, routes.collect());
+    }
+
+    #[test]
+    fn every_reference_leads_somewhere_and_every_id_is_one() {
+        let document: Value = serde_json::from_str(DOCUMENT).unwrap();
+        let mut ids = BTreeSet::new();
+        let mut values = vec![&document];
+        while let Some(value) = values.pop() {
+            match value {
+                Value::Array(items) => values.extend(items),
+                Value::Object(fields) => {
+                    if let Some(Value::String(reference)) = fields.get("$ref") {
+                        let pointer = reference.strip_prefix('#').unwrap();
+                        assert!(document.pointer(pointer).is_some(), "{reference}");
+                    }
+                    if let Some(Value::String(id)) = fields.get("operationId") {
+                        assert!(ids.insert(id), "{id} twice");
+                    }
+                    values.extend(fields.values());
+                }
+                _ => {}
+            }
+        }
+        assert_eq!(ids.len(), ROUTES.len());
     }
 }

@@ -1,12 +1,10 @@
 //! The query of a request, read once.
 
 use super::answer::Problem;
+use clustertalk_core::api::MOST_LIMIT;
 use clustertalk_core::ids::{Position, Seq, UserId, parse_seq};
 use clustertalk_core::protocol::ErrorCode;
 use percent_encoding::percent_decode_str;
-
-/// What `limit` may be at most: more than a page may ever have.
-const MOST_LIMIT: usize = 1_000;
 
 /// The parameters; those that nobody asks for are nobody's concern.
 pub struct Query(Vec<(String, String)>);
