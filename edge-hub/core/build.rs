@@ -16,6 +16,7 @@ fn main() {
         "room",
         "rooms",
         "webhooks",
+        "rate",
     ] {
         let path = format!("src/redis/{name}.lua");
         println!("cargo::rerun-if-changed={path}");

@@ -7,8 +7,7 @@ pub mod schema;
 mod webhook;
 
 pub use codes::{CloseCode, ErrorCode};
-pub(crate) use decode::deeper_than;
-pub use decode::{ClientFrame, HistoryRange, JoinRoom, Refusal, decode, reference_of};
+pub use decode::{ClientFrame, HistoryRange, JoinRoom, Refusal, decode, deeper_than, reference_of};
 pub use webhook::{WebhookData, WebhookEvent, WebhookType};
 
 use crate::auth::Role;

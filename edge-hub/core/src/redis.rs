@@ -16,7 +16,7 @@ pub use presence::{
     CORRECTIONS, PRESENCE_LIFE, Presence, attendance, attended, corrected, list_attendance,
     members, presence, refreshed,
 };
-pub use room::{manage, managed};
+pub use room::{list, listed, manage, managed};
 pub use rooms::{
     aftermath, close_room, count_private_rooms, count_room, forget_room_of, list_private_counts,
     list_rooms, list_rooms_of, open_room, opened, private_counts, rooms, rooms_of,
@@ -61,11 +61,13 @@ script!(HEARTBEAT, "heartbeat", "SHA1_OF_HEARTBEAT");
 script!(OVERALL, "overall", "SHA1_OF_OVERALL");
 script!(ROOM, "room", "SHA1_OF_ROOM");
 script!(ROOMS, "rooms", "SHA1_OF_ROOMS");
+script!(RATE, "rate", "SHA1_OF_RATE");
 script!(WEBHOOKS, "webhooks", "SHA1_OF_WEBHOOKS");
 
 /// Every script of an edge: a new connection loads them all. Those of operators come as they are used.
-pub static SCRIPTS: [&Script; 9] = [
-    &APPEND, &READ, &MARK, &PRESENCE, &HEARTBEAT, &OVERALL, &ROOM, &ROOMS, &WEBHOOKS,
+pub static SCRIPTS: [&Script; 10] = [
+    &APPEND, &READ, &MARK, &PRESENCE, &HEARTBEAT, &OVERALL, &ROOM, &ROOMS, &RATE,
+    &WEBHOOKS,
 ];
 
 /// One call of a script.
@@ -208,6 +210,11 @@ impl Keyspace {
     /// room. `@` begins as no room can.
     pub fn rooms_of(&self, user: &UserId) -> String {
         format!("{}:{{@{user}}}:rooms", self.prefix)
+    }
+
+    /// The bucket of a user's commands over HTTP, whatever rooms they are about.
+    pub fn rate_of(&self, user: &UserId) -> String {
+        format!("{}:{{@{user}}}:rate", self.prefix)
     }
 
     /// Figures over all rooms. `_stats` begins as no room can.
@@ -458,6 +465,23 @@ pub fn stretch(reply: &[Value]) -> Result<Stretch, ReplyError> {
         entries,
         bytes,
     })
+}
+
+/// Takes from a user's bucket of commands over HTTP.
+pub fn take(keyspace: &Keyspace, limits: &Limits, user: &UserId) -> Call {
+    let interval = 1000 / limits.messages_per_second.max(1);
+    Call::new(
+        &RATE,
+        vec![keyspace.rate_of(user)],
+        vec![interval.to_string(), limits.burst.to_string()],
+    )
+}
+
+/// The answer to [`take`]: how long to wait, if the bucket is empty.
+pub fn taken(reply: &[Value]) -> Result<Option<Duration>, ReplyError> {
+    let wait = reply.first().and_then(Value::number);
+    let wait = wait.ok_or(ReplyError::Shape("rate"))?;
+    Ok((wait > 0).then(|| Duration::from_millis(wait)))
 }
 
 /// Notes that a user has read a room up to a number.

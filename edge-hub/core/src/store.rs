@@ -5,7 +5,8 @@ mod room;
 mod webhooks;
 
 pub use room::{
-    Attended, Managed, Read, RoomAction, RoomPatch, RoomRole, RoomSettings, RoomView, Term,
+    Attended, Listed, Managed, Read, RoomAction, RoomList, RoomPatch, RoomRole, RoomSettings,
+    RoomView, Term,
 };
 
 pub use webhooks::Webhooks;

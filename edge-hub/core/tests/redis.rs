@@ -15,6 +15,7 @@ mod redis {
     mod read;
     mod refusals;
     mod room;
+    mod room_lists;
     mod room_settings;
     mod rooms;
     mod server;

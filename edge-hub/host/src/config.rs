@@ -440,9 +440,11 @@ fn origins(settings: &Settings, given: &Given) -> Result<Origins, ConfigError> {
         let advice = "give scheme and host without a path, such as https://chat.example.org";
         return Err(given.refuse("origin", format!("`{bad}` is not an origin; {advice}")));
     }
-    Ok(match &settings.origin[..] {
-        [] => Origins::for_address(settings.listen),
-        listed => Origins::Listed(listed.to_vec()),
+    let listed = settings.origin.clone();
+    Ok(match Origins::for_address(settings.listen) {
+        Origins::Loopback(_) => Origins::Loopback(listed),
+        _ if listed.is_empty() => Origins::Same,
+        _ => Origins::Listed(listed),
     })
 }
 

@@ -22,8 +22,11 @@ mod system {
     mod monitoring;
     mod operations_doc;
     mod operators;
+    mod origins;
     mod presence;
     mod private_rooms;
+    mod rates;
+    mod raw;
     mod redis_doc;
     mod resume;
     mod rooms;

@@ -4,7 +4,7 @@
 -- KEYS: 1 room (hash: settings), 2 granted (hash: user -> role), 3 ban, 4 mute (zsets: user -> until,
 --       ms), 5 log, 6 edges, 7 seen, 8 webhooks; all in the slot of the room
 -- ARGV: 1 operation    "look", "create", "configure", "direct", "grant", "revoke", "kick", "mute",
---                      "ban", "unban", "delete"
+--                      "ban", "unban", "delete", "list"
 --       2 by           the user who asks   3 his role by his token: "member", "moderator", "admin"
 --       4 private      "1": only who has a role here may be here, and the room was created
 --       5 room         its name            6 prefix of all its keys
@@ -12,7 +12,7 @@
 --       9 control      channel of the edges
 --      10 user         whom it is about
 --      11 value        "grant": the role; "mute" and "ban": how long in ms, or "" for ever;
---                      "direct": the two users, in order
+--                      "direct": the two users, in order; "list": "granted", "ban" or "mute"
 --      12 most users in granted   13 most users in each of ban and mute
 --      14 webhooks     the channel that wakes who tells servers of the operator; "": nobody is told
 --      15 most events that wait for them
@@ -21,7 +21,10 @@
 -- Replies, always flat:
 --   {"ok", role of BY or "", until when BY is muted (ms, -1 for ever) or "", field, value, …}
 --   {"deleted", user, …}   with whoever had a role
---   {"forbidden"}  {"exists"}  {"full"}  {"unpublishable"}   {"banned", until}  for "look" only
+--   {"granted", where the page ended or "" if it is the last, user, role, …}
+--   {"kept", the same, user, until (ms, -1 for ever), …}   bans and mutes, those first that end first
+--   {"forbidden"}  {"exists"}  {"full"}  {"unpublishable"}
+--   {"banned", until}   for "look" and "list" only
 
 local room, granted, ban, mute = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local operation, by, token_role, private = ARGV[1], ARGV[2], ARGV[3], ARGV[4] == '1'
@@ -63,6 +66,69 @@ if operation == 'look' then
   local until_ = lasts(ban, by)
   if until_ then return {'banned', until_} end
   return view()
+end
+
+-- Pages of those that have a role, by name.
+local function granted_after(last, most)
+  local names = redis.call('HKEYS', granted)
+  table.sort(names)
+  local reply = {'granted', ''}
+  for _, who in ipairs(names) do
+    if last == '' or who > last then
+      if #reply == 2 + 2 * most then
+        reply[2] = reply[#reply - 1]
+        break
+      end
+      reply[#reply + 1] = who
+      reply[#reply + 1] = role_of(who)
+    end
+  end
+  return reply
+end
+
+-- Pages of a sorted set by its own order. The place of the one before is searched by halves: it may
+-- have left the set meanwhile.
+local function kept_after(key, last, most)
+  local score, name = string.match(last, '^(%w+):(.+)$')
+  local function number(text) return text == 'inf' and math.huge or tonumber(text) or 0 end
+  -- Byte by byte, as Redis does; Lua's own order is that of the server's language.
+  local function follows(one, other)
+    for i = 1, math.min(#one, #other) do
+      local a, b = string.byte(one, i), string.byte(other, i)
+      if a ~= b then return a > b end
+    end
+    return #one > #other
+  end
+  local from, to = 0, redis.call('ZCARD', key)
+  while from < to do
+    local middle = math.floor((from + to) / 2)
+    local row = redis.call('ZRANGE', key, middle, middle, 'WITHSCORES')
+    local at = number(row[2])
+    -- What is over is in no page.
+    local is_after = at > now and (not score or at > number(score) or at == number(score) and follows(row[1], name))
+    if is_after then to = middle else from = middle + 1 end
+  end
+  local rows = redis.call('ZRANGE', key, from, from + most, 'WITHSCORES')
+  local reply = {'kept', ''}
+  for i = 1, math.min(#rows, 2 * most), 2 do
+    reply[#reply + 1] = rows[i]
+    reply[#reply + 1] = rows[i + 1] == 'inf' and '-1' or int(number(rows[i + 1]))
+  end
+  if #rows > 2 * most then
+    local until_ = rows[2 * most] == 'inf' and 'inf' or int(number(rows[2 * most]))
+    reply[2] = until_ .. ':' .. rows[2 * most - 1]
+  end
+  return reply
+end
+
+if operation == 'list' then
+  -- A private room tells outsiders nothing; an admin gives himself a role first, and is seen to.
+  if rank < 2 or private and not own_role then return {'forbidden'} end
+  local until_ = lasts(ban, by)
+  if until_ then return {'banned', until_} end
+  local most = tonumber(ARGV[16])
+  if value == 'granted' then return granted_after(user, most) end
+  return kept_after(value == 'ban' and ban or mute, user, most)
 end
 
 -- What is denied after a write would leave it done and nobody told.

@@ -41,8 +41,9 @@ pub struct Settings {
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, action = ArgAction::Set,
           default_value = "false", default_missing_value = "true", value_parser = BoolishValueParser::new())]
     pub allow_any_origin: bool,
-    /// One more origin whose pages may connect, such as https://chat.example.org. The flag may be
-    /// repeated, the variable has commas between them, the key takes a list.
+    /// One more origin whose pages may connect and use the HTTP API, such as https://chat.example.org. On
+    /// loopback the edge answers to its host too. The flag may be repeated, the variable has commas
+    /// between them, the key takes a list.
     #[arg(long, value_name = "ORIGIN", value_delimiter = ',')]
     pub origin: Vec<String>,
     /// The certificate chain in PEM, the edge's own first: serves HTTPS only. Read again when the

@@ -49,7 +49,7 @@ fn a_flag_wins_over_the_file_and_the_file_over_the_default() {
     let config = config(&flags, file).expect("a configuration");
     assert_eq!(config.listen.port(), 5000);
     assert_eq!(config.limits.burst, 3);
-    assert_eq!(config.origins, Origins::Loopback);
+    assert_eq!(config.origins, Origins::Loopback(Vec::new()));
     assert_eq!(config.drain, Duration::from_secs(5));
 }
 
