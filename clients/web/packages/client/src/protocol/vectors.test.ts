@@ -276,6 +276,8 @@ const INPUT_KEYS: Record<Input["type"], readonly string[]> = {
   join: ["type", "room"],
   leave: ["type", "room"],
   typing: ["type", "room"],
+  read: ["type", "room", "seq"],
+  manage: ["type", "id", "management"],
   history: ["type", "room", "before"],
   rename: ["type", "user"],
   reconnect: ["type"],

@@ -1,4 +1,5 @@
 import type { JoinRoom } from "../frames.ts";
+import { unlisted } from "./settings.ts";
 import { ANSWER_MS, type Room, type State } from "./state.ts";
 import type { Turn } from "./turn.ts";
 
@@ -20,6 +21,10 @@ export function wanted(): Room {
     fork: null,
     older: null,
     typedAt: null,
+    settings: null,
+    settled: false,
+    read: null,
+    readAt: null,
     tries: 0,
   };
 }
@@ -67,6 +72,7 @@ export function leave(turn: Turn, name: string): void {
 
 export function left(turn: Turn, name: string, reason: string | undefined): void {
   if (reason === "deleted") turn.update({ outbox: turn.state.outbox.roomDeleted(name) });
+  unlisted(turn, name, reason);
   const [asked] = turn.state.leaving.get(name) ?? [];
   if (asked !== undefined) return leaveAnswered(turn, name, asked);
   if (turn.room(name) === undefined) return;
