@@ -7,6 +7,7 @@ import { decode } from "./protocol/decode.ts";
 import {
   type Limits,
   type Management,
+  type Position,
   type Role,
   type RoomFrame,
   type RoomSummary,
@@ -166,11 +167,16 @@ export class ChatClient {
     return this.state.outbox.commands;
   }
 
-  /** Goes into a room, if the user is not in it. Throws a `TypeError` for what is no name of one. */
-  room(name: string): ChatRoom {
+  /**
+   * Goes into a room, if the user is not in it. With `since`, a position that an earlier run read to,
+   * `onMessage` goes on behind it. Throws a `TypeError` for what is no name of a room.
+   */
+  room(name: string, { since }: { readonly since?: Position | undefined } = {}): ChatRoom {
     if (!isRoomName(name)) throw new TypeError(`not the name of a room, [a-z0-9][a-z0-9_-]{0,63}: ${name}`);
-    this.feed({ type: "join", room: name });
-    return this.handle(name);
+    const room = this.handle(name);
+    if (since !== undefined) room.resume();
+    this.feed({ type: "join", room: name, ...(since && { since }) });
+    return room;
   }
 
   /**

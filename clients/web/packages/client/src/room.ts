@@ -264,6 +264,14 @@ export class ChatRoom {
   }
 
   /**
+   * What the first join brings is new: it follows a position that an earlier run read to.
+   * @internal
+   */
+  resume(): void {
+    this.joined = true;
+  }
+
+  /**
    * What the client was told about this room.
    * @internal
    */
@@ -282,7 +290,9 @@ export class ChatRoom {
       case "typing":
         return this.expireTyping();
       case "left":
-        return this.forget();
+        clearTimeout(this.typingTimer);
+        this.joined = false;
+        return;
       case "history":
       case "presence":
       case "receipt":

@@ -31,6 +31,10 @@ export class Installed {
     return new Installed(folder);
   }
 
+  get folder() {
+    return this.#folder;
+  }
+
   /** What it exports, as Node finds it by its name. */
   async module() {
     const require = createRequire(join(this.#folder, "package.json"));

@@ -37,6 +37,7 @@ export const IDLE: State = {
   listed: [],
   rooms: new Map(),
   leaving: new Map(),
+  readAt: null,
   managing: new Map(),
   outbox: Outbox.restored([]),
   nextRef: 1,
@@ -91,7 +92,7 @@ function handle(turn: Turn, input: Input): void {
     case "discard":
       return turn.update({ outbox: turn.state.outbox.discarded(input.id) });
     case "join":
-      return join(turn, input.room);
+      return join(turn, input.room, input.since);
     case "leave":
       return leave(turn, input.room);
     case "typing":

@@ -273,7 +273,7 @@ const INPUT_KEYS: Record<Input["type"], readonly string[]> = {
   react: ["type", "room", "id", "target", "reaction", "remove"],
   retry: ["type", "id"],
   discard: ["type", "id"],
-  join: ["type", "room"],
+  join: ["type", "room", "since"],
   leave: ["type", "room"],
   typing: ["type", "room"],
   read: ["type", "room", "seq"],

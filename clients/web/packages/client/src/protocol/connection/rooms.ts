@@ -1,4 +1,5 @@
-import type { JoinRoom } from "../frames.ts";
+import { RoomCursor } from "../cursor.ts";
+import type { JoinRoom, Position } from "../frames.ts";
 import { unlisted } from "./settings.ts";
 import { ANSWER_MS, type Room, type State } from "./state.ts";
 import type { Turn } from "./turn.ts";
@@ -24,14 +25,14 @@ export function wanted(): Room {
     settings: null,
     settled: false,
     read: null,
-    readAt: null,
     tries: 0,
   };
 }
 
-export function join(turn: Turn, name: string): void {
+export function join(turn: Turn, name: string, since?: Position): void {
   if (turn.room(name) !== undefined) return;
-  turn.update({ rooms: new Map(turn.state.rooms).set(name, wanted()) });
+  const room = { ...wanted(), cursor: since === undefined ? null : RoomCursor.at(since) };
+  turn.update({ rooms: new Map(turn.state.rooms).set(name, room) });
   joinWanted(turn);
 }
 

@@ -119,10 +119,10 @@ function forgetConnection(turn: Turn): void {
   for (const [name, room] of turn.state.rooms) {
     const fork = room.fork === null ? null : { ...room.fork, ref: null };
     const phase = { name: "wanted", retryAt: 0 } as const;
-    const read = room.read && { ...room.read, sent: false };
+    const read = room.read && { ...room.read, sentAt: null };
     rooms.set(name, { ...room, phase, fork, read, ahead: null, older: null, settled: false });
   }
-  turn.update({ rooms, leaving: new Map(), renewing: null });
+  turn.update({ rooms, leaving: new Map(), renewing: null, readAt: null });
 }
 
 export function network(turn: Turn, online: boolean): void {

@@ -51,7 +51,8 @@ export type UserInput =
   | (Request & { readonly room: string; readonly id: string })
   | { readonly type: "retry"; readonly id: string }
   | { readonly type: "discard"; readonly id: string }
-  | { readonly type: "join"; readonly room: string }
+  /** `since`: from a position that an earlier run has read to. */
+  | { readonly type: "join"; readonly room: string; readonly since?: Position }
   | { readonly type: "leave"; readonly room: string }
   | { readonly type: "typing"; readonly room: string }
   /** The user has read up to that number; 0 only asks how far he has. */
@@ -164,10 +165,8 @@ export interface Room {
   readonly settings: RoomFrame | null;
   /** Whether this connection has joined the room, so that what is set is told anew when it changes. */
   readonly settled: boolean;
-  /** How far the user has read, if the server is still to be told; `sent`: without an answer. */
-  readonly read: { readonly seq: number; readonly sent: boolean } | null;
-  /** When `read` was last sent. */
-  readonly readAt: number | null;
+  /** How far the user has read, until the server has answered; `null`: it has. */
+  readonly read: { readonly seq: number; readonly sentAt: number | null } | null;
   /** How often the join was answered by `internal`. */
   readonly tries: number;
 }
@@ -214,6 +213,8 @@ export interface State {
   readonly rooms: ReadonlyMap<string, Room>;
   /** The `ref` of each `leave` without an answer, by room; frames of the room before it are stale. */
   readonly leaving: ReadonlyMap<string, readonly string[]>;
+  /** When the connection's last `read` was sent, in whichever room. */
+  readonly readAt: number | null;
   /** What was asked about rooms and users and has no answer, by its id; `until`: how long it waits. */
   readonly managing: ReadonlyMap<string, { readonly management: Management; readonly until: number; readonly sent: boolean }>;
   readonly outbox: Outbox;
