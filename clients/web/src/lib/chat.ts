@@ -69,7 +69,7 @@ export class ChatStore {
   private client: ChatClient | null = null;
   private readonly signIn: SignIn;
   private readonly rooms = new Map<string, ChatRoom>();
-  /** For each room the number up to which nothing is new to its reader, whatever was read where. */
+  /** For each room the number up to which nothing is new to who never read anything there. */
   private readonly start = new Map<string, number>();
   /** Rooms that the user left and that are not entered again by themselves. */
   private readonly left = new Set((recall("left") ?? "").split(" "));
@@ -273,25 +273,26 @@ export class ChatStore {
     for (const [name, room] of this.rooms) {
       const { snapshot } = room;
       if (self === null || snapshot.state === "left") continue;
+      const start = this.startOf(snapshot);
       // How far the user has read on another device.
       if (snapshot.readTo === null) {
         room.markRead(0);
         continue;
       }
       if (isVisible() && this.atEnd && name === active) room.markRead();
-      const start = this.startOf(snapshot);
       const seen = isVisible() && this.atEnd && name === active;
-      const told = seen ? NOTHING_UNREAD : unreadOf(snapshot, Math.max(start, snapshot.readTo), self.id);
+      const told = seen ? NOTHING_UNREAD : unreadOf(snapshot, snapshot.readTo === 0 ? start : snapshot.readTo, self.id);
       if (told.count > 0) unread.set(name, told);
     }
     if (JSON.stringify([...unread]) !== JSON.stringify([...before])) this.show({ unread });
   }
 
-  /** Of a room in which the user never read anything, what was said before he came is not new. */
-  private startOf({ name, readTo, messages }: RoomSnapshot): number {
+  /** Where the news begin for who never read anything: what was said in public before he came is none. */
+  private startOf({ name, state, messages }: RoomSnapshot): number {
     const known = this.start.get(name);
-    if (known !== undefined) return known;
-    const start = readTo === 0 ? Math.max(0, ...messages.map(({ position }) => position?.seq ?? 0)) : 0;
+    if (known !== undefined || state !== "live") return known ?? 0;
+    const isPublic = titleOf(name).kind === "open";
+    const start = isPublic ? Math.max(0, ...messages.map(({ position }) => position?.seq ?? 0)) : 0;
     this.start.set(name, start);
     return start;
   }

@@ -197,11 +197,13 @@ export class ChatRoom {
 
   /**
    * Tells that the user has read up to an entry, by default the newest that is shown. It never goes
-   * back. With 0 it only asks how far he has, on whichever device: `readTo` of the snapshot tells.
+   * back. With 0 it only asks how far he has, on whichever device, if that is not known: `readTo` of the snapshot tells.
    */
-  markRead(seq: number = newest(this.view.timeline)): void {
-    if (seq > 0 && seq <= (this.current.readTo ?? 0)) return;
-    this.desk.feed({ type: "read", room: this.name, seq });
+  markRead(seq?: number): void {
+    const to = seq ?? newest(this.view.timeline);
+    // Of an empty room there is nothing to tell, but there is to ask.
+    if (to <= (this.current.readTo ?? (seq === undefined ? 0 : -1))) return;
+    this.desk.feed({ type: "read", room: this.name, seq: to });
   }
 
   /** Sets what is named, and leaves the rest. Rejects with a `Refusal`, as the following do. */
