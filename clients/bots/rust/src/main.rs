@@ -32,7 +32,11 @@ fn listen() -> Result<(), Box<dyn Error>> {
             // It ends an event of this server.
             Some(("data", value)) => {
                 let message: Value = serde_json::from_str(value)?;
-                if let Some(text) = message["text"].as_str().filter(|_| is_message).and_then(answer) {
+                if let Some(text) = message["text"]
+                    .as_str()
+                    .filter(|_| is_message)
+                    .and_then(answer)
+                {
                     // The id makes sure that it is answered once, whatever happens before the next line.
                     let answer = json!({ "user": "bot", "id": format!("re:{id}"), "text": text });
                     ureq::post(format!("{room}/messages"))
