@@ -16,7 +16,8 @@
 --      12 most users in granted   13 most users in each of ban and mute
 --      14 webhooks     the channel that wakes who tells servers of the operator; "": nobody is told
 --      15 most events that wait for them
---      16… fields of "create" and "configure", two each: field, value; "" takes the field away
+--      16… fields of "create" and "configure", two each: field, value; "" takes the field away;
+--          "list": most users of a page
 --
 -- Replies, always flat:
 --   {"ok", role of BY or "", until when BY is muted (ms, -1 for ever) or "", field, value, …}
