@@ -116,7 +116,7 @@ fn room(text: &str) -> Result<RoomName, NameError> {
 /// What to do, checked.
 #[derive(Debug)]
 pub enum Command {
-    Up(Config),
+    Up(Box<Config>),
     Send(Send),
     Tail(Tail),
     /// What to look at, and whether to answer with JSON. Settings that contradict each other are a
@@ -217,7 +217,7 @@ pub fn read() -> Result<Command, ConfigError> {
     };
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     Ok(match cli.command {
-        RawCommand::Up(settings) => Command::Up(Config::check(settings, &given)?),
+        RawCommand::Up(settings) => Command::Up(Box::new(Config::check(settings, &given)?)),
         RawCommand::Doctor(Doctor { settings, json }) => {
             Command::Doctor(Box::new(Config::check(settings, &given)), json)
         }

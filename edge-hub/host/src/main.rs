@@ -28,7 +28,7 @@ fn main() -> ExitCode {
     };
     let done = runtime.block_on(async {
         match command {
-            Command::Up(config) => command::up::run(config).await,
+            Command::Up(config) => command::up::run(*config).await,
             Command::Send(send) => command::send::run(send).await,
             Command::Tail(tail) => command::tail::run(tail).await,
             Command::Doctor(config, json) => command::doctor::run(*config, json).await,

@@ -21,7 +21,7 @@ use tokio::{
     process::{Child, ChildStdout, Command},
     sync::Barrier,
     task::JoinSet,
-    time::{MissedTickBehavior, interval, timeout},
+    time::{MissedTickBehavior, interval, sleep, timeout},
 };
 use tokio_tungstenite::{
     WebSocketStream, client_async,
@@ -91,7 +91,7 @@ impl Edge {
 
 pub async fn measure(edge: &Edge, share: usize, report: &mut Report) -> Result<()> {
     latency(edge, 200 / share, report).await?;
-    throughput(edge, 200 / share, report).await?;
+    throughput(edge, 100 / share, report).await?;
     for followers in [10, 1_000 / share] {
         fan_out(edge, followers, 200 / share, report).await?;
     }
@@ -110,6 +110,8 @@ async fn latency(edge: &Edge, messages: usize, report: &mut Report) -> Result<()
             let mut speaker = Client::open(address, user, &format!("ada{user}"), &room).await?;
             let mut follower = Client::open(address, user, &format!("bob{user}"), &room).await?;
             ready.wait().await;
+            // Evenly spread, so that they do not wait for each other.
+            sleep(PAUSE * u32::try_from(user)? / u32::try_from(USERS)?).await;
             let mut ticks = interval(PAUSE);
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
             let (mut acks, mut deliveries) = (Vec::new(), Vec::new());
@@ -141,14 +143,15 @@ async fn latency(edge: &Edge, messages: usize, report: &mut Report) -> Result<()
     Ok(())
 }
 
-/// A hundred users in twenty rooms, each with the next message as soon as the last is acknowledged
-/// and its pace allows.
+/// Two hundred users in forty rooms, each with the next message as soon as the last is acknowledged:
+/// more than two cores can do within their paces.
 async fn throughput(edge: &Edge, messages: usize, report: &mut Report) -> Result<()> {
-    const USERS: usize = 100;
+    const USERS: usize = 200;
+    const ROOMS: usize = 40;
     let mut users = JoinSet::new();
     let ready = Arc::new(Barrier::new(USERS + 1));
     for user in 0..USERS {
-        let room = format!("throughput-{}", user % 20);
+        let room = format!("throughput-{}", user % ROOMS);
         let (address, ready) = (edge.address, Arc::clone(&ready));
         users.spawn(async move {
             let mut speaker = Client::open(address, user, &format!("cyd{user}"), &room).await?;
@@ -172,7 +175,7 @@ async fn throughput(edge: &Edge, messages: usize, report: &mut Report) -> Result
     let count = (USERS * messages) as f64;
     let edge_time = (cpu_time(&edge.process)? - used.0).as_secs_f64();
     let redis_time = (cpu_time(&edge.redis_process)? - used.1).as_secs_f64();
-    let what = "acknowledged a second, 100 users in 20 rooms";
+    let what = "acknowledged a second, 200 users in 40 rooms";
     report.add(PART, what, count / took, "messages");
     let what = "acknowledged for each second of the edge's CPU";
     report.add(PART, what, count / edge_time, "messages");

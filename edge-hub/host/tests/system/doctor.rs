@@ -278,7 +278,8 @@ async fn of_a_redis_that_is_not_there_or_wants_a_password() {
     let is_there = |name: &&str| always.iter().any(|folder| folder.join(name).is_file());
     if !servers.iter().any(is_there) {
         // An empty variable is none.
-        let mut alone = Patient::new("").doctor();
+        let patient = Patient::new("");
+        let mut alone = patient.doctor();
         alone.env("PATH", "/nowhere");
         assert_eq!(found(&mut alone).await, ["redis-missing"]);
     }
@@ -393,7 +394,6 @@ async fn of_the_certificate_of_redis() {
     let stranger = Authority::new();
     let stranger = format!("--redis-ca={}", stranger.path("ca.pem").display());
     let by_address = format!("rediss://127.0.0.1:{}", redis.tls_port);
-    let plain = format!("rediss://localhost:{}", redis.server.port);
     for (url, flags, advice) in [
         (redis.url(), vec![&certificate, &key], "`redis-ca`"),
         (
@@ -407,7 +407,6 @@ async fn of_the_certificate_of_redis() {
             vec![&ca, &certificate, &key],
             "a host into the URL",
         ),
-        (plain, vec![&ca, &certificate, &key], "does not speak TLS"),
     ] {
         let patient = Patient::new(url.clone());
         let (report, _) = report(patient.doctor().args(flags)).await;
@@ -416,6 +415,31 @@ async fn of_the_certificate_of_redis() {
         let told = finding["advice"].as_str().expect("text");
         assert!(told.contains(advice), "{url}: {finding}");
     }
+    // TLS on a port that has none: by chance it answers with an error or waits for a line's end.
+    let plain = Patient::new(format!("rediss://localhost:{}", redis.server.port));
+    let (told, code) = report(plain.doctor().args(redis.flags())).await;
+    assert_eq!(code, 1, "{told:#}");
+    let advice = told["findings"][0]["advice"].as_str().expect("text");
+    assert!(advice.contains("does not speak TLS"), "{told:#}");
+
+    // One whose time is over.
+    redis
+        .authority
+        .certify_as(&["localhost"], |params| valid(params, -40, -3));
+    let path = |name| redis.authority.path(name).display().to_string();
+    let mut connection = redis.server.connection().await;
+    let (chain, secret) = (path("edge.pem"), path("edge.key"));
+    let set = format!("CONFIG SET tls-cert-file {chain} tls-key-file {secret}");
+    let _: String = ask(&mut connection, &set).await;
+    let (report, _) = report(patient.doctor().args(redis.flags())).await;
+    let finding = &report["findings"][0];
+    assert_eq!(
+        finding["advice"], "renew the certificate of Redis",
+        "{finding}"
+    );
+    redis.authority.certify_as(&["localhost"], |_| {});
+    let _: String = ask(&mut connection, &set).await;
+
     // Without TLS on a port that has it.
     let patient_plain = Patient::new(format!("redis://127.0.0.1:{}", redis.tls_port));
     let found = patient_plain.found(&[]).await;

@@ -2,11 +2,12 @@
 
 use std::{fmt::Display, time::Duration};
 
+use anyhow::Result;
 use clustertalk_core::{
     ids::{MessageId, RoomName, User, UserId},
     limits::Limits,
     log::{Action, Body, Draft, Moderation},
-    redis::{self as contract, Keyspace, eviction_policy},
+    redis::{self as contract, Call, Keyspace, eviction_policy},
     store::{Appended, Mode, Range, Update},
 };
 use redis::{AsyncConnectionConfig, Client, ErrorKind, RedisError, aio::MultiplexedConnection};
@@ -100,7 +101,7 @@ fn unreachable(url: &RedisUrl, error: &RedisError) -> Finding {
         (Name::RedisCertificate, advice)
     } else {
         let advice = match is_tls {
-            true => "start it, or correct the URL",
+            true => "start it, or correct the URL: a port that does not speak TLS may fall silent",
             false => "start it, or correct the URL; one that speaks TLS has a URL with `rediss://`",
         };
         (Name::RedisUnreachable, advice)
@@ -115,12 +116,12 @@ fn certificate_advice(told: &str) -> Option<&'static str> {
             "UnknownIssuer",
             "name the authority that certified it by `redis-ca`",
         ),
-        ("Expired", "renew the certificate of Redis"),
+        ("certificate expired", "renew the certificate of Redis"),
         (
-            "NotValidForName",
+            "not valid for name",
             "write a host into the URL that its certificate names, or let it name that host",
         ),
-        ("NotValidYet", "set the clocks of both machines"),
+        ("not valid yet", "set the clocks of both machines"),
         (
             "CertificateRequired",
             "give a certificate of the authority that Redis trusts by `redis-certificate` and `redis-key`, or set its `tls-auth-clients no`",
@@ -241,7 +242,7 @@ fn settings(info: &Info<'_>, report: &mut Report) {
 
 async fn clock(connection: &mut MultiplexedConnection, report: &mut Report) {
     let before = clock::now().as_millis();
-    let time: Result<(u64, u64), _> = redis::cmd("TIME").query_async(connection).await;
+    let time: redis::RedisResult<(u64, u64)> = redis::cmd("TIME").query_async(connection).await;
     let after = clock::now().as_millis();
     // Without the right to ask, that is found below.
     let Ok((seconds, micros)) = time else { return };
@@ -267,24 +268,13 @@ fn skew(before: u64, there: u64, after: u64) -> u64 {
         .max(there.saturating_sub(after))
 }
 
-/// Stores a message as an edge does, in a room that no edge can have, and removes it.
-async fn store(client: Client, prefix: &str, report: &mut Report) {
-    let probe = async {
-        let keyspace = Keyspace::new(format!("{prefix}:doctor")).ok()?;
-        Some((keyspace, RoomName::parse("probe").ok()?))
-    };
-    let Some((keyspace, room)) = probe.await else {
-        return;
-    };
-    let id = MessageId::parse(format!("doctor-{:x}", fastrand::u64(..)));
-    let (Ok(id), Ok(user)) = (id, UserId::parse("doctor")) else {
-        return;
-    };
-    let limits = Limits::default();
+/// A message, as an edge stores it, in a room that no edge can have.
+fn probe(prefix: &str) -> Result<(Keyspace, Call)> {
+    let keyspace = Keyspace::new(format!("{prefix}:doctor"))?;
     let body = Body {
-        id,
+        id: MessageId::parse(format!("doctor-{:x}", fastrand::u64(..)))?,
         user: User {
-            id: user,
+            id: UserId::parse("doctor")?,
             name: "doctor".to_owned(),
         },
         text: "Can a message be stored?".to_owned(),
@@ -296,7 +286,6 @@ async fn store(client: Client, prefix: &str, report: &mut Report) {
         label: None,
         policy: None,
     };
-    let draft = Draft::message(&body, &moderation, [0; 16]);
     let updates = [
         Update::Add {
             field: "messages".to_owned(),
@@ -312,30 +301,34 @@ async fn store(client: Client, prefix: &str, report: &mut Report) {
     ];
     let call = contract::append(
         &keyspace,
-        &limits,
-        &room,
+        &Limits::default(),
+        &RoomName::parse("probe")?,
         true,
         Mode::Append,
-        &draft,
+        &Draft::message(&body, &moderation, [0; 16]),
         &updates,
     );
-    let store = match Store::new(client, keyspace, "doctor".to_owned(), limits) {
-        Ok(store) => store,
-        Err(error) => return report.find(no_writes(&error)),
+    Ok((keyspace, call))
+}
+
+/// Stores that message, and removes it.
+async fn store(client: Client, prefix: &str, report: &mut Report) {
+    // A prefix that is nearly too long leaves no place for another one.
+    let Ok((keyspace, call)) = probe(prefix) else {
+        return;
     };
-    let appended = match store.call(&call).await {
-        Ok(reply) => contract::appended(&reply).map_err(StoreError::from),
-        Err(error) => Err(error),
+    let asked = async {
+        let store = Store::new(client, keyspace, "doctor".to_owned(), Limits::default())?;
+        let appended = contract::appended(&store.call(&call).await?)?;
+        let mut removal = vec!["DEL".to_owned()];
+        removal.extend(call.keys.clone());
+        store.command(&removal).await?;
+        Ok::<_, StoreError>(appended)
     };
-    match appended {
+    match asked.await {
         Ok(Appended::Stored { .. }) => report.good("a message can be stored and published"),
         Ok(other) => report.find(no_writes(&format!("{other:?}"))),
         Err(error) => report.find(no_writes(&error)),
-    }
-    let mut removal = vec!["DEL".to_owned()];
-    removal.extend(call.keys);
-    if let Err(error) = store.command(&removal).await {
-        tracing::warn!(%error, "the probe could not be removed from Redis");
     }
 }
 
@@ -383,7 +376,7 @@ async fn logs(
     for list in [keyspace.rooms(), keyspace.private_rooms()] {
         let mut range = redis::cmd("ZRANGE");
         range.arg(list).arg(0).arg(ROOMS_LOOKED_AT - 1);
-        let names: Result<Vec<String>, _> = range.query_async(connection).await;
+        let names: redis::RedisResult<Vec<String>> = range.query_async(connection).await;
         for room in names.unwrap_or_default() {
             let Ok(room) = RoomName::parse(&room) else {
                 continue;
