@@ -66,8 +66,7 @@ script!(WEBHOOKS, "webhooks", "SHA1_OF_WEBHOOKS");
 
 /// Every script of an edge: a new connection loads them all. Those of operators come as they are used.
 pub static SCRIPTS: [&Script; 10] = [
-    &APPEND, &READ, &MARK, &PRESENCE, &HEARTBEAT, &OVERALL, &ROOM, &ROOMS, &RATE,
-    &WEBHOOKS,
+    &APPEND, &READ, &MARK, &PRESENCE, &HEARTBEAT, &OVERALL, &ROOM, &ROOMS, &RATE, &WEBHOOKS,
 ];
 
 /// One call of a script.

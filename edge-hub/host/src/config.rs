@@ -258,10 +258,18 @@ pub fn read() -> Result<Command, ConfigError> {
 impl Database {
     /// Looks where else a Redis is named, as for an edge.
     fn find(&mut self) -> Result<(), ConfigError> {
+        let file = File::read(self.config.as_deref())?;
         if self.redis.is_none() {
-            let file = File::read(self.config.as_deref())?;
             self.redis = named_redis().or_else(|| file.value("redis").map(RedisUrl::new));
         }
+        let path = |given: &Option<PathBuf>, name: &str| {
+            given
+                .clone()
+                .or_else(|| file.value(name).map(PathBuf::from))
+        };
+        self.redis_ca = path(&self.redis_ca, "redis-ca");
+        self.redis_certificate = path(&self.redis_certificate, "redis-certificate");
+        self.redis_key = path(&self.redis_key, "redis-key");
         Ok(())
     }
 }

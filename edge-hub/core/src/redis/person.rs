@@ -100,11 +100,16 @@ pub fn holdings(keyspace: &Keyspace, room: &RoomName, user: &UserId) -> Vec<Hold
 
 /// What the deployment may hold of a user.
 pub fn overall_holdings(keyspace: &Keyspace, user: &UserId) -> Vec<Holding> {
-    vec![member(
-        What::Messages,
-        &keyspace.overall(":top"),
-        user.as_str(),
-    )]
+    let rate = keyspace.rate_of(user);
+    vec![
+        member(What::Messages, &keyspace.overall(":top"), user.as_str()),
+        Holding {
+            what: What::Rate,
+            read: words(&["GET", &rate]),
+            only: None,
+            remove: words(&["DEL", &rate]),
+        },
+    ]
 }
 
 fn member(what: What, key: &str, user: &str) -> Holding {

@@ -13,6 +13,7 @@ use clustertalk_core::{
 use crate::{
     config::{Database, RedisUrl},
     local_redis,
+    redis_client::RedisCertificates,
     store::Store,
 };
 
@@ -33,8 +34,10 @@ pub async fn open(database: &Database) -> Result<Store> {
             ),
         },
     };
-    let store = Store::new(url.reveal(), keyspace, "cli".to_owned(), Limits::default())
+    let client = RedisCertificates::read(&database.redis_tls())?
+        .client(url.reveal())
         .with_context(|| format!("`{url}` is not the URL of a Redis"))?;
+    let store = Store::new(client, keyspace, "cli".to_owned(), Limits::default())?;
     let reached = store.command(&["PING".to_owned()]).await;
     reached.with_context(|| format!("cannot reach Redis at {url}"))?;
     Ok(store)

@@ -5,15 +5,18 @@ use std::{path::PathBuf, time::Duration};
 use clap::{ArgAction, ArgGroup, Args, Subcommand, ValueEnum};
 use clustertalk_core::ids::{NameError, Position, RoomName, Seq, UserId};
 
-use super::settings::RedisUrl;
+use super::{RedisTlsFiles, TlsFiles, settings::RedisUrl};
 
 /// Variables that set flags of these commands; an empty one counts as not set. Those of `up` are made
 /// from the names of its settings.
-pub(super) const VARIABLES: [(&str, &str); 7] = [
+pub(super) const VARIABLES: [(&str, &str); 10] = [
     ("url", "CLUSTERTALK_URL"),
     ("ca", "CLUSTERTALK_CA"),
     ("token", "CLUSTERTALK_TOKEN"),
     ("redis", "CLUSTERTALK_REDIS"),
+    ("redis-ca", "CLUSTERTALK_REDIS_CA"),
+    ("redis-certificate", "CLUSTERTALK_REDIS_CERTIFICATE"),
+    ("redis-key", "CLUSTERTALK_REDIS_KEY"),
     ("data", "CLUSTERTALK_DATA"),
     ("manifest", "CLUSTERTALK_MANIFEST"),
     ("redis-prefix", "SPIN_VARIABLE_REDIS_PREFIX"),
@@ -120,13 +123,22 @@ pub struct Database {
     /// The Redis, as for `clustertalk up`. Without it, the private one of an edge that runs on `data`.
     #[arg(long, value_name = "URL")]
     pub(super) redis: Option<RedisUrl>,
+    /// For a `rediss` URL: certificates in PEM of the authorities that may certify Redis.
+    #[arg(long, value_name = "FILE")]
+    pub(super) redis_ca: Option<PathBuf>,
+    /// For a `rediss` URL: the certificate in PEM to show, if Redis asks for one.
+    #[arg(long, value_name = "FILE", requires = "redis_key")]
+    pub(super) redis_certificate: Option<PathBuf>,
+    /// The private key of that certificate, in PEM.
+    #[arg(long, value_name = "FILE", requires = "redis_certificate")]
+    pub(super) redis_key: Option<PathBuf>,
     /// The data folder of that edge.
     #[arg(long, value_name = "DIR", default_value = ".clustertalk")]
     pub data: PathBuf,
     /// What all keys begin with: the application's variable `redis_prefix`.
     #[arg(long, value_name = "PREFIX", default_value = "ct")]
     pub redis_prefix: String,
-    /// A file with settings, as for `clustertalk up`: its `redis` counts here.
+    /// A file with settings, as for `clustertalk up`: its `redis` and the files beside it count here.
     #[arg(long, value_name = "FILE")]
     pub(super) config: Option<PathBuf>,
 }
@@ -135,6 +147,15 @@ impl Database {
     /// The Redis that is named somewhere.
     pub fn redis(&self) -> Option<&RedisUrl> {
         self.redis.as_ref()
+    }
+
+    /// What proves Redis to us, and us to Redis, where its URL is `rediss`.
+    pub fn redis_tls(&self) -> RedisTlsFiles {
+        let client = self.redis_certificate.clone().zip(self.redis_key.clone());
+        RedisTlsFiles {
+            ca: self.redis_ca.clone(),
+            client: client.map(|(certificate, key)| TlsFiles { certificate, key }),
+        }
     }
 }
 
