@@ -278,6 +278,16 @@ fn components(page: &mut Page, components: &[ComponentMetrics]) {
             page.line(name, &labels, read(metrics));
         }
     }
+    let name = "clustertalk_component_swap_seconds";
+    page.head(
+        name,
+        "gauge",
+        "From the file in its place to the last switch to it; 0 before the first.",
+    );
+    for metrics in components {
+        let labels = format!("component=\"{}\"", metrics.component);
+        page.line(name, &labels, metrics.swap_time.as_secs_f64());
+    }
     page.head(
         "clustertalk_component_info",
         "gauge",
