@@ -43,8 +43,8 @@ enum RawCommand {
     Send(Send),
     /// Follow a room: one line a message, from now on or from a position.
     Tail(Tail),
-    /// Look for misconfigurations; exits with 1 if there is one.
-    Doctor(Settings),
+    /// Look for misconfigurations; exits with 1 if there is one that must be mended.
+    Doctor(Doctor),
     /// Print every setting, what it is and where that comes from.
     Config(Show),
 }
@@ -92,6 +92,15 @@ pub struct Tail {
 }
 
 #[derive(Debug, Args)]
+struct Doctor {
+    #[command(flatten)]
+    settings: Settings,
+    /// One JSON object in the place of lines.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
 struct Show {
     #[command(flatten)]
     settings: Settings,
@@ -107,10 +116,12 @@ fn room(text: &str) -> Result<RoomName, NameError> {
 /// What to do, checked.
 #[derive(Debug)]
 pub enum Command {
-    Up(Config),
+    Up(Box<Config>),
     Send(Send),
     Tail(Tail),
-    Doctor(Config),
+    /// What to look at, and whether to answer with JSON. Settings that contradict each other are a
+    /// finding too.
+    Doctor(Box<Result<Config, ConfigError>>, bool),
     /// Print this.
     Config(String),
 }
@@ -124,6 +135,7 @@ pub struct Config {
     pub data: PathBuf,
     /// Without one, a private Redis is started.
     pub redis: Option<RedisUrl>,
+    pub redis_tls: RedisTlsFiles,
     pub manifest: PathBuf,
     /// Anyone may choose a name, wherever this edge listens and whoever else makes tokens.
     pub allow_anonymous: bool,
@@ -148,10 +160,21 @@ pub struct TlsFiles {
     pub key: PathBuf,
 }
 
+/// For a `rediss` URL; all of it is PEM.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RedisTlsFiles {
+    /// The only authorities that may certify Redis, in the place of the public ones.
+    pub ca: Option<PathBuf>,
+    /// What this edge shows to a Redis that asks for it.
+    pub client: Option<TlsFiles>,
+}
+
 /// Traces are asked for. Where they go, and with which headers, OpenTelemetry's exporter reads from
 /// the environment by itself.
 #[derive(Debug, Clone)]
 pub struct Traces {
+    /// The URL of the collector.
+    pub endpoint: String,
     /// Of all messages, from 0 to 1.
     pub share: f64,
     /// What this edge is called, if not `clustertalk`.
@@ -194,8 +217,10 @@ pub fn read() -> Result<Command, ConfigError> {
     };
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     Ok(match cli.command {
-        RawCommand::Up(settings) => Command::Up(Config::check(settings, &given)?),
-        RawCommand::Doctor(settings) => Command::Doctor(Config::check(settings, &given)?),
+        RawCommand::Up(settings) => Command::Up(Box::new(Config::check(settings, &given)?)),
+        RawCommand::Doctor(Doctor { settings, json }) => {
+            Command::Doctor(Box::new(Config::check(settings, &given)), json)
+        }
         RawCommand::Config(show) if show.markdown => Command::Config(reference::markdown()),
         RawCommand::Config(show) => {
             Config::check(show.settings, &given)?;
@@ -274,6 +299,24 @@ impl Given {
         self.settings.as_ref()?.value_source(&id(name))
     }
 
+    /// A certificate and its key: both or neither.
+    fn pair(
+        &self,
+        (certificate_name, certificate): (&str, &Option<PathBuf>),
+        (key_name, key): (&str, &Option<PathBuf>),
+    ) -> Result<Option<TlsFiles>, ConfigError> {
+        match (certificate.clone(), key.clone()) {
+            (None, None) => Ok(None),
+            (Some(certificate), Some(key)) => Ok(Some(TlsFiles { certificate, key })),
+            (Some(_), None) => {
+                Err(self.refuse(certificate_name, format!("`{key_name}` is missing")))
+            }
+            (None, Some(_)) => {
+                Err(self.refuse(key_name, format!("`{certificate_name}` is missing")))
+            }
+        }
+    }
+
     fn refuse(&self, name: &str, reason: impl Into<String>) -> ConfigError {
         let mut origin = self.origin(name);
         if self.file.place(name) == Some(&origin) {
@@ -319,24 +362,32 @@ impl Config {
             true => settings.redis.clone(),
             false => named().or(settings.redis.clone()),
         };
-        let tls = match (&settings.tls_certificate, &settings.tls_key) {
-            (None, None) => None,
-            (Some(certificate), Some(key)) => Some(TlsFiles {
-                certificate: certificate.clone(),
-                key: key.clone(),
-            }),
-            (Some(_), None) => {
-                return Err(given.refuse("tls-certificate", "`tls-key` is missing"));
-            }
-            (None, Some(_)) => {
-                return Err(given.refuse("tls-key", "`tls-certificate` is missing"));
-            }
+        let tls = given.pair(
+            ("tls-certificate", &settings.tls_certificate),
+            ("tls-key", &settings.tls_key),
+        )?;
+        let redis_tls = RedisTlsFiles {
+            ca: settings.redis_ca.clone(),
+            client: given.pair(
+                ("redis-certificate", &settings.redis_certificate),
+                ("redis-key", &settings.redis_key),
+            )?,
         };
+        let is_plain = |url: &RedisUrl| !url.reveal().starts_with("rediss:");
+        if redis_tls != RedisTlsFiles::default() && redis.as_ref().is_none_or(is_plain) {
+            let name = match &redis_tls.ca {
+                Some(_) => "redis-ca",
+                None => "redis-certificate",
+            };
+            let reason =
+                "nothing would be encrypted; give the URL of a Redis that begins with `rediss://`";
+            return Err(given.refuse(name, reason));
+        }
         let endpoints = [
             "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
             "OTEL_EXPORTER_OTLP_ENDPOINT",
         ];
-        let is_traced = endpoints.into_iter().any(|name| given_by(name).is_some());
+        let endpoint = endpoints.into_iter().find_map(given_by);
         Ok(Self {
             admin: match settings.admin {
                 None => Some(usual_admin(settings.listen)),
@@ -347,6 +398,7 @@ impl Config {
             listen: settings.listen,
             data: settings.data,
             redis,
+            redis_tls,
             manifest: settings.manifest,
             allow_anonymous: settings.allow_anonymous,
             tls,
@@ -356,7 +408,8 @@ impl Config {
             limits,
             connections: settings.limits.limit_connections,
             connections_per_address: settings.limits.limit_connections_per_address,
-            traces: is_traced.then(|| Traces {
+            traces: endpoint.map(|endpoint| Traces {
+                endpoint,
                 share: settings.trace_share,
                 service: given_by("OTEL_SERVICE_NAME"),
                 authority: given_by("OTEL_EXPORTER_OTLP_CERTIFICATE").map(PathBuf::from),

@@ -16,6 +16,7 @@ pub mod metrics;
 pub mod pace;
 pub mod policy;
 pub mod queue;
+pub mod redis_client;
 pub mod relay;
 pub mod sandbox;
 pub mod server;

@@ -111,7 +111,11 @@ impl LocalRedis {
     }
 }
 
-fn find_server() -> Result<PathBuf> {
+/// The server that would be started.
+///
+/// # Errors
+/// None is installed; the message says how to get one.
+pub fn find_server() -> Result<PathBuf> {
     let directories = crate::config::search_path();
     let found = SERVERS.iter().find_map(|name| {
         directories

@@ -14,7 +14,11 @@ fn main() -> ExitCode {
         Err(error) => return failed(&error.into(), LogFormat::Text),
     };
     let (filter, format) = match &command {
-        Command::Up(config) | Command::Doctor(config) => (config.log.as_str(), config.log_format),
+        Command::Up(config) => (config.log.as_str(), config.log_format),
+        Command::Doctor(config, _) => match &**config {
+            Ok(config) => (config.log.as_str(), config.log_format),
+            Err(_) => (DEFAULT_LOG, LogFormat::Text),
+        },
         _ => (DEFAULT_LOG, LogFormat::Text),
     };
     logs::start(filter, format);
@@ -24,10 +28,10 @@ fn main() -> ExitCode {
     };
     let done = runtime.block_on(async {
         match command {
-            Command::Up(config) => command::up::run(config).await,
+            Command::Up(config) => command::up::run(*config).await,
             Command::Send(send) => command::send::run(send).await,
             Command::Tail(tail) => command::tail::run(tail).await,
-            Command::Doctor(config) => command::doctor::run(config).await,
+            Command::Doctor(config, json) => command::doctor::run(*config, json).await,
             Command::Config(text) => {
                 print!("{text}");
                 Ok(())

@@ -56,17 +56,17 @@ impl StoreError {
 }
 
 impl Store {
-    /// Prepares a connection to `url`; it is made, and made again after a loss, when needed.
+    /// Prepares a connection to the server of `client`; it is made, and made again after a loss,
+    /// when needed.
     ///
     /// # Errors
-    /// If the URL is not one of a Redis server.
+    /// If what the client says cannot be used.
     pub fn new(
-        url: &str,
+        client: Client,
         keyspace: Keyspace,
         edge: String,
         limits: Limits,
     ) -> Result<Self, StoreError> {
-        let client = Client::open(url)?;
         let config = ConnectionManagerConfig::new()
             .set_connection_timeout(Some(RESPONSE_TIME))
             .set_response_timeout(Some(RESPONSE_TIME))

@@ -5,6 +5,7 @@
 //! it links once; each test has a Redis and edges of its own, so that any may run beside any other.
 
 mod system {
+    mod attacks;
     mod bad_input;
     mod chat;
     mod client;
@@ -12,8 +13,10 @@ mod system {
     mod components;
     mod configuration;
     mod crashes;
+    mod doctor;
     mod drain;
     mod harness;
+    mod hot_swap;
     mod http;
     mod http_client;
     mod logs;
@@ -23,8 +26,10 @@ mod system {
     mod presence;
     mod private_rooms;
     mod redis_doc;
+    mod redis_tls;
     mod resume;
     mod rooms;
+    mod security_doc;
     mod slow_consumer;
     mod tls;
     mod traces;

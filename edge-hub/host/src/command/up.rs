@@ -18,11 +18,12 @@ use crate::{
     edge::{Edge, EdgeService},
     files,
     local_redis::LocalRedis,
+    redis_client::RedisCertificates,
     relay::Relay,
     sandbox::{PoolLimits, RedisPool, Sandbox},
     server::{Options, Origins, Server, Tls, listen},
     socket,
-    store::Store,
+    store::{Store, StoreError},
     traces,
     websocket::encode_text,
 };
@@ -156,12 +157,16 @@ async fn start(config: &Config, redis: &RedisUrl) -> Result<Arc<Edge>> {
         traces::start(traces, &id)?;
     }
     let limits = config.limits.clone();
-    let store = Store::new(redis.reveal(), keyspace, id.clone(), limits)
+    let certificates = RedisCertificates::read(&config.redis_tls)?;
+    let client = certificates.client(redis.reveal());
+    let store = client
+        .map_err(StoreError::from)
+        .and_then(|client| Store::new(client, keyspace, id.clone(), limits))
         .with_context(|| format!("`{redis}` is not the URL of a Redis"))?;
     store.version().await.with_context(|| {
         format!("cannot reach Redis at {redis}; start it, or leave out `--redis` and REDIS_URL for a private one")
     })?;
-    let pool = Arc::new(RedisPool::new(PoolLimits::default()));
+    let pool = Arc::new(RedisPool::new(PoolLimits::default(), certificates));
     let sandbox = Sandbox::start(&application, &config.data, pool).await?;
     tokio::spawn(sandbox.clone().watch());
     let relay = Relay::new(store);

@@ -28,6 +28,16 @@ pub struct Settings {
     /// those a private one is started. Others on the machine can read the flag, and with it the password.
     #[arg(long, value_name = "URL")]
     pub redis: Option<RedisUrl>,
+    /// For a `rediss` URL: certificates in PEM of the authorities that may certify Redis. Without it
+    /// the public ones may.
+    #[arg(long, value_name = "FILE")]
+    pub redis_ca: Option<PathBuf>,
+    /// For a `rediss` URL: the certificate in PEM that this edge shows, if Redis asks for one.
+    #[arg(long, value_name = "FILE")]
+    pub redis_certificate: Option<PathBuf>,
+    /// The private key of that certificate, in PEM.
+    #[arg(long, value_name = "FILE")]
+    pub redis_key: Option<PathBuf>,
     /// The application.
     #[arg(long, value_name = "FILE", default_value = "spin.toml")]
     pub manifest: PathBuf,

@@ -11,7 +11,7 @@ use tokio::{
 
 use super::{
     client::Client,
-    harness::{RedisServer, Site, ask, clustertalk, within},
+    harness::{RedisServer, Site, clustertalk, within},
     http_client::Events,
 };
 
@@ -151,54 +151,6 @@ async fn send_and_tail_talk_to_an_edge() {
     assert!(told.contains("clustertalk up"), "{told}");
     let told = sentence(clustertalk("tail").args(["--url", &edge.url(), "--after", "x"])).await;
     assert!(told.contains("SEQ-TAG"), "{told}");
-}
-
-#[tokio::test]
-async fn doctor_finds_what_would_lose_messages() {
-    let redis = RedisServer::start().await;
-    let mut connection = redis.connection().await;
-    let site = Site::new();
-    let doctor_for = |connections: &str| {
-        let mut command = clustertalk("doctor");
-        command
-            .args([
-                "--listen",
-                "127.0.0.1:0",
-                "--limit-connections",
-                connections,
-                "--redis",
-                &redis.url(),
-                "--manifest",
-            ])
-            .arg(site.path("spin.toml"))
-            .arg("--data")
-            .arg(site.path("data"));
-        command
-    };
-    let doctor = || doctor_for("100");
-    let (code, output, _) = run(&mut doctor()).await;
-    assert_eq!(code, 0, "{output}");
-    assert!(
-        output.lines().all(|line| line.starts_with("ok  ")),
-        "{output}"
-    );
-    assert!(output.contains("component hub runs: sha256:"), "{output}");
-
-    let (code, output, _) = run(&mut doctor_for("4000000000")).await;
-    assert_eq!(code, 1, "{output}");
-    assert!(output.contains("BAD  the process may open "), "{output}");
-
-    let _: String = ask(&mut connection, "CONFIG SET appendonly no").await;
-    let _: String = ask(&mut connection, "CONFIG SET maxmemory-policy allkeys-lru").await;
-    let (code, output, error) = run(&mut doctor()).await;
-    assert_eq!(code, 1, "{output}");
-    let bad: Vec<&str> = output
-        .lines()
-        .filter(|line| line.starts_with("BAD "))
-        .collect();
-    assert_eq!(bad.len(), 2, "{output}");
-    assert!(output.contains("set it to noeviction") && output.contains("set appendonly yes"));
-    assert_eq!(error, "error: 2 findings need your attention\n");
 }
 
 #[tokio::test]

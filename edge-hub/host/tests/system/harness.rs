@@ -80,19 +80,26 @@ pub struct RedisServer {
     child: Child,
     pub port: u16,
     folder: TempDir,
+    flags: Vec<String>,
 }
 
 impl RedisServer {
     pub async fn start() -> Self {
+        Self::start_with(Vec::new()).await
+    }
+
+    /// The same with more of its own flags.
+    pub async fn start_with(flags: Vec<String>) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         loop {
             let port = free_port();
-            let mut child = spawn(&mut command(port, folder.path()));
+            let mut child = spawn(command(port, folder.path()).args(&flags));
             if answers(&mut child, port).await {
                 return Self {
                     child,
                     port,
                     folder,
+                    flags,
                 };
             }
         }
@@ -119,7 +126,7 @@ impl RedisServer {
 
     /// Starts it again on its data and its port.
     pub async fn restart(&mut self) {
-        self.child = spawn(&mut command(self.port, self.folder.path()));
+        self.child = spawn(command(self.port, self.folder.path()).args(&self.flags));
         assert!(
             answers(&mut self.child, self.port).await,
             "Redis does not start again"
@@ -468,7 +475,7 @@ component = "hub"
 
 [component.hub]
 source = "hub.wasm"
-allowed_outbound_hosts = ["redis://127.0.0.1:*"]
+allowed_outbound_hosts = ["redis://127.0.0.1:*", "rediss://localhost:*"]
 [component.hub.variables]
 redis_url = "{{ redis_url }}"
 redis_prefix = "{{ redis_prefix }}"
