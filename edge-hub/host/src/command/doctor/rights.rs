@@ -15,6 +15,7 @@ const COMMANDS: &[&str] = &[
     "TIME",
     "PING",
     "INFO",
+    "SCAN 0",
     "PUBLISH C m",
     "SUBSCRIBE C",
     "UNSUBSCRIBE C",
