@@ -208,6 +208,7 @@ fn what_is_held_beside_the_log_is_read_and_removed() {
         "HSET @room created_by ada-lovelace created_at 1",
         "HSET ct:{_stats}:counted:general top:ada-lovelace 5 top:bob 2",
         "ZADD ct:{_stats}:top 5 ada-lovelace",
+        "SET ct:{@ada-lovelace}:rate 8",
         "ZADD @seen 1 ada-lovelace|m1",
     ] {
         world.run(command);
@@ -238,7 +239,8 @@ fn what_is_held_beside_the_log_is_read_and_removed() {
             "rate 6",
             "messages 5",
             "counted 5",
-            "messages 5"
+            "messages 5",
+            "rate 8"
         ]
     );
     let scan = person::scan_remembered(&world.keyspace, &world.room, &ada(), "0");

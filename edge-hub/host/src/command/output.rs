@@ -168,6 +168,6 @@ mod tests {
 
     #[test]
     fn a_time_is_told_in_utc() {
-        assert_eq!(moment(1_795_459_200_000), "2026-11-23T16:00:00Z");
+        assert_eq!(moment(1_795_459_200_000), "2026-11-23T18:40:00Z");
     }
 }

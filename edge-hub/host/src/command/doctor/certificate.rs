@@ -105,7 +105,7 @@ fn validity(certificate: &CertificateDer<'_>, path: &Path, report: &mut Report) 
 
 /// Pages are mostly served by the edge that they talk to: their origins say how it is called.
 fn names(certificate: &CertificateDer<'_>, path: &Path, origins: &Origins, report: &mut Report) {
-    let Origins::Listed(origins) = origins else {
+    let (Origins::Listed(origins) | Origins::Loopback(origins)) = origins else {
         return;
     };
     let Ok(parsed) = ParsedCertificate::try_from(certificate) else {
