@@ -6,6 +6,8 @@ use sha1::{Digest, Sha1};
 fn main() {
     for name in [
         "append",
+        "erase",
+        "inspect",
         "read",
         "mark",
         "presence",
@@ -13,6 +15,8 @@ fn main() {
         "overall",
         "room",
         "rooms",
+        "webhooks",
+        "rate",
     ] {
         let path = format!("src/redis/{name}.lua");
         println!("cargo::rerun-if-changed={path}");

@@ -16,7 +16,8 @@ pub const HELP: &str = "\
 Usage: cargo xtask codegen [--check]
 
 Writes the files that are generated from the protocol and checked in: the code tables from
-codes.json, the JSON Schema from core's wire types, TypeScript from both.
+codes.json, the JSON Schema of frames and the description of the HTTP API (OpenAPI) from core's
+wire types, TypeScript from the codes and the schema.
 
   --check   writes nothing and fails if a file is not what would be written
 ";
@@ -30,7 +31,7 @@ struct Generated {
 pub fn run(project: &Project, check: bool) -> Result<()> {
     let mut stale = Vec::new();
     // In this order, and each written before the next: the schema comes from a core with the codes.
-    for generate in [codes, schema] {
+    for generate in [codes, schema, openapi] {
         let Generated { path, text } = generate(project)?;
         if !check {
             if write_if_changed(&path, text.as_bytes())? {
@@ -65,14 +66,24 @@ fn codes(project: &Project) -> Result<Generated> {
 
 /// The JSON Schema, from core's wire types.
 fn schema(project: &Project) -> Result<Generated> {
-    let schema = process::output(
+    printed(project, "schema")
+}
+
+/// The HTTP API, from core's routes and wire types.
+fn openapi(project: &Project) -> Result<Generated> {
+    printed(project, "openapi")
+}
+
+/// What an example of core prints.
+fn printed(project: &Project, name: &str) -> Result<Generated> {
+    let json = process::output(
         cargo()
             .args(["run", "--quiet", "--package", "clustertalk-core"])
-            .args(["--features", "schema", "--example", "schema"])
+            .args(["--features", "schema", "--example", name])
             .current_dir(&project.root),
     )?;
     Ok(Generated {
-        path: project.root.join("edge-hub/protocol/schema.json"),
-        text: format!("{}\n", schema.trim_end()),
+        path: project.root.join(format!("edge-hub/protocol/{name}.json")),
+        text: format!("{}\n", json.trim_end()),
     })
 }

@@ -1,5 +1,6 @@
 //! The project's own commands: `cargo xtask <command>`.
 
+mod bench;
 mod build;
 mod codegen;
 mod component;
@@ -41,6 +42,11 @@ const COMMANDS: &[(&str, &str, &str)] = &[
         "Run all tests and checks, or some groups",
         test::HELP,
     ),
+    (
+        "bench",
+        "Measure the hot path and print one table",
+        bench::HELP,
+    ),
     ("tidy", "Check the project's invariants", tidy::HELP),
     ("codegen", "Write the generated files", codegen::HELP),
     ("setup", "Install what is missing", setup::HELP),
@@ -79,6 +85,7 @@ fn run(command: &str, arguments: Vec<OsString>) -> Result<bool> {
     match *name {
         "up" => up::run(&project, arguments),
         "dev" => dev::run(&project, arguments),
+        "bench" => bench::run(&project, arguments),
         "build" => build::run(&project, &names(arguments)?),
         "test" => return test::run(&project, &names(arguments)?),
         "tidy" => {

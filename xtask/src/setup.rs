@@ -24,7 +24,7 @@ what they need, so there is no need to run this first.
   Redis           redis-server and redis-cli, or valkey's; not if REDIS_URL is set
   npm packages    of clients/web, when its package-lock.json has changed
 
-  --tests         what only the tests need besides: Chromium
+  --tests         what only the tests need besides: Chromium, and Python 3.11 or newer with venv
 
 System packages are installed by apt-get when run as root, or by Homebrew. Otherwise the one
 command to run is printed.
@@ -36,6 +36,8 @@ pub enum Need {
     Target(Target),
     Redis,
     WebPackages,
+    /// With which a virtual environment can be made.
+    Python,
     Tests,
 }
 
@@ -47,7 +49,7 @@ pub fn run(project: &Project, tests: bool) -> Result<()> {
         Need::WebPackages,
     ];
     if tests {
-        needs.push(Need::Tests);
+        needs.extend([Need::Python, Need::Tests]);
     }
     ensure(project, &needs)?;
     process::say("Ready", "everything needed is installed");
@@ -79,6 +81,9 @@ pub fn ensure(project: &Project, needs: &[Need]) -> Result<()> {
     }
     if needs.contains(&Need::Redis) {
         packages.add_redis();
+    }
+    if needs.contains(&Need::Python) {
+        packages.add_python();
     }
     if needs.contains(&Need::Tests) {
         packages.add_chromium();

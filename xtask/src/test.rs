@@ -1,6 +1,7 @@
 //! `cargo xtask test`: everything that must hold, in groups.
 
 mod deny;
+mod http_schema;
 mod report;
 
 use std::{path::Path, process::Command, time::Instant};
@@ -33,6 +34,7 @@ and, alone on the last line, `N passed, N failed`.
   web-lint    eslint
   web-types   tsc
   web         vitest
+  http-schema the HTTP API against its description, by schemathesis: good and bad requests
   browser     the built edge with pages in Chromium, and with the packed client in Chromium and Node
 ";
 
@@ -93,6 +95,12 @@ const GROUPS: &[Group] = &[
         needs: &[Need::Redis],
         parts: COMPONENTS,
         run: rust,
+    },
+    Group {
+        name: "http-schema",
+        needs: &[Need::Redis, Need::Python],
+        parts: COMPONENTS,
+        run: http_schema::run,
     },
     Group {
         name: "browser",

@@ -144,6 +144,8 @@ fn host_decides_nothing_about_chat(files: &[SourceFile]) -> Vec<Problem> {
         "store",
         "time",
     ];
+    // It makes tokens for development, which have to count by the rules that an edge has.
+    const MINT: &str = "edge-hub/host/src/command/token.rs";
     let mut problems = Vec::new();
     for file in files
         .iter()
@@ -151,7 +153,8 @@ fn host_decides_nothing_about_chat(files: &[SourceFile]) -> Vec<Problem> {
     {
         for path in file.rust().paths_under("clustertalk_core") {
             let module = path.split("::").next().unwrap_or_default();
-            if !ALLOWED.contains(&module) {
+            let is_mint = module == "auth" && file.path == MINT;
+            if !ALLOWED.contains(&module) && !is_mint {
                 problems.push(Problem::new(
                     &file.path,
                     format!(
@@ -169,8 +172,8 @@ fn one_file_reads_the_environment(files: &[SourceFile]) -> Vec<Problem> {
     const READER: &str = "edge-hub/host/src/config.rs";
     let mut problems = Vec::new();
     for file in files {
-        // Cargo speaks to build scripts by the environment; tests are not the product.
-        let is_exempt = [READER, "/build.rs", "/build/", "/tests/"]
+        // Cargo speaks to build scripts by the environment; tests and bots to copy are not the product.
+        let is_exempt = [READER, "/build.rs", "/build/", "/tests/", "clients/bots/"]
             .iter()
             .any(|part| file.path.contains(part));
         if is_exempt || file.path.starts_with("xtask/") || !file.is_rust() {

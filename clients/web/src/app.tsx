@@ -1,17 +1,26 @@
-import type { Line, MessageFrame, User } from "@clustertalk/client";
+import type { Line, MessageFrame, Receipt, RoomSnapshot, User } from "@clustertalk/client";
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import "./app.css";
 import type { Actions } from "./features/messages/actions";
+import { BarrierLine } from "./features/messages/barrier";
 import { Composer } from "./features/messages/composer";
 import { MessageList } from "./features/messages/message-list";
-import { TypingLine } from "./features/messages/typing-line";
+import { UnderMessages } from "./features/messages/under-messages";
+import { type Measure, Moderate } from "./features/moderation/moderate";
 import { MemberList } from "./features/presence/member-list";
+import { NewRoom } from "./features/rooms/new-room";
 import { RoomForm } from "./features/rooms/room-form";
+import { RoomHeading } from "./features/rooms/room-heading";
 import { type RoomItem, RoomList } from "./features/rooms/room-list";
+import { type RoomActions, RoomOptions } from "./features/rooms/room-options";
 import { Banner } from "./features/session/banner";
 import { NamePicker } from "./features/session/name-picker";
 import { Notices } from "./features/session/notices";
-import type { Chat, ChatStore } from "./lib/chat";
+import { SignInForm, type SignInReason } from "./features/session/sign-in";
+import type { Chat, ChatStore, Identity } from "./lib/chat";
+import { type RoomTitle, titleOf } from "./lib/names";
+import { barred, outOf } from "./lib/sentences";
+import { NOTHING_UNREAD } from "./lib/unread";
 import { useChat } from "./lib/use-chat";
 import { Avatar } from "./theme/avatar";
 import { Icon } from "./theme/icon";
@@ -24,39 +33,78 @@ type Drawer = "rooms" | "members" | null;
 
 export function App({ store }: { readonly store: ChatStore }) {
   const chat = useChat(store);
-  const [naming, setNaming] = useState(false);
-  const picking = chat.user === null || naming;
+  const { identity } = chat;
+  const [asking, setAsking] = useState<"name" | "token" | null>(null);
+  const because = whyToken(chat, asking);
+  const begun = identity.by === "name" || (identity.by === "token" && (chat.self !== null || chat.rooms.size > 0));
+  const picking = because === null && (asking === "name" || identity.by === "nothing");
   return (
     <>
-      {chat.user !== null && <Room store={store} chat={chat} inert={naming} onRename={() => setNaming(true)} />}
+      {begun && (
+        <Room
+          store={store}
+          chat={chat}
+          inert={picking || because !== null}
+          onIdentity={() => (identity.by === "token" ? store.signOut() : setAsking("name"))}
+          onSignIn={() => setAsking("token")}
+        />
+      )}
       {picking && (
         <NamePicker
-          current={chat.user}
+          current={identity.by === "name" ? identity.name : null}
           onPick={(name) => {
-            setNaming(false);
+            setAsking(null);
             store.name(name);
           }}
-          onCancel={() => setNaming(false)}
+          onCancel={() => setAsking(null)}
+          onToken={() => setAsking("token")}
+        />
+      )}
+      {because !== null && (
+        <SignInForm
+          because={because}
+          detail={because === "refused" && chat.status.name === "stopped" ? chat.status.message : null}
+          onToken={(token) => {
+            setAsking(null);
+            store.token(token);
+          }}
+          onCancel={asking === "token" ? () => setAsking(null) : null}
         />
       )}
     </>
   );
 }
 
+/** Why a token is asked for; `null`: it is not. */
+function whyToken({ identity, status, self }: Chat, asking: "name" | "token" | null): SignInReason | null {
+  const wanted = identity.by === "token" && identity.wanted;
+  if (status.name === "stopped" && status.code === UNAUTHORIZED && identity.by === "token") return "refused";
+  if (wanted && status.name !== "online") return self === null ? "first" : "ended";
+  if (asking !== "token") return null;
+  return wanted ? "ends" : "instead";
+}
+
 interface RoomProps {
   readonly store: ChatStore;
   readonly chat: Chat;
   readonly inert: boolean;
-  readonly onRename: () => void;
+  /** Another name, or out. */
+  readonly onIdentity: () => void;
+  readonly onSignIn: () => void;
 }
 
-function Room({ store, chat, inert, onRename }: RoomProps) {
-  const { status, active, user } = chat;
+function Room({ store, chat, inert, onIdentity, onSignIn }: RoomProps) {
+  const { status, active, identity } = chat;
   const room = chat.rooms.get(active);
-  const self = useMemo<User>(() => chat.self ?? { id: user ?? "", name: user ?? "" }, [chat.self, user]);
-  const rooms = roomItems(chat);
+  const self = useMemo<User>(() => chat.self ?? userOf(identity), [chat.self, identity]);
+  const rooms = roomItems(chat, self.id);
+  const [publics, directs] = [rooms.filter(isNoConversation), rooms.filter((each) => !isNoConversation(each))];
+  const title = titleIn(chat, active, self.id);
+  const called = title.kind === "direct" ? title.name : `#${title.name}`;
   const ready = status.name === "online" && room?.state === "live";
+  const moderates = title.kind !== "direct" && (room?.role === "moderator" || room?.role === "owner");
   const [drawer, setDrawer] = useState<Drawer>(null);
+  const [dialog, setDialog] = useState<OpenDialog | null>(null);
   const [drafts, setDrafts] = useState<ReadonlyMap<string, string>>(new Map());
   const [answered, setAnswered] = useState<ReadonlyMap<string, MessageFrame>>(new Map());
   const input = useRef<HTMLTextAreaElement>(null);
@@ -64,9 +112,12 @@ function Room({ store, chat, inert, onRename }: RoomProps) {
   const loadOlder = useCallback((before: number) => void store.room(active)?.history(before), [store, active]);
   const retry = useCallback((id: string) => store.room(active)?.retry(id), [store, active]);
   const discard = useCallback((id: string) => store.room(active)?.discard(id), [store, active]);
-  const actions = useActions(store, active, (message) => {
-    setAnswered((before) => new Map(before).set(active, message));
-    input.current?.focus();
+  const actions = useActions(store, active, moderates, {
+    reply: (message) => {
+      setAnswered((before) => new Map(before).set(active, message));
+      input.current?.focus();
+    },
+    moderate: (user) => setDialog({ type: "moderate", user }),
   });
 
   const answer = answered.get(active);
@@ -76,7 +127,7 @@ function Room({ store, chat, inert, onRename }: RoomProps) {
   }
 
   function send(text: string): void {
-    void store.room(active)?.send(text, { ...(answer && { replyTo: answer }) });
+    store.send(active, text, answer);
     unquote();
   }
 
@@ -86,8 +137,29 @@ function Room({ store, chat, inert, onRename }: RoomProps) {
     input.current?.focus({ preventScroll: true });
   }
 
-  useTitle(active, rooms);
-  useShortcuts(rooms, active, open, () => setDrawer(null), input);
+  function message(user: User): void {
+    setDrawer(null);
+    store.direct(user.id).catch(store.failed);
+  }
+
+  async function moderate(user: User, measure: Measure): Promise<void> {
+    const handle = store.room(active);
+    const undo = () => handle?.unban(user.id) ?? Promise.resolve();
+    switch (measure.type) {
+      case "kick":
+        await handle?.kick(user.id);
+        return store.done(`${user.name} was put out of ${called}.`);
+      case "mute":
+        await handle?.mute(user.id, measure.forMs);
+        return store.done(`${user.name} only reads in ${called} now.`, undo);
+      case "ban":
+        await handle?.ban(user.id, measure.forMs);
+        return store.done(`${user.name} is banned from ${called}.`, undo);
+    }
+  }
+
+  useTitle(called, rooms);
+  useShortcuts([...publics, ...directs], active, open, () => setDrawer(null), input);
 
   return (
     <div className="app" data-drawer={drawer ?? "none"} inert={inert}>
@@ -101,9 +173,22 @@ function Room({ store, chat, inert, onRename }: RoomProps) {
             <Icon name="close" />
           </button>
         </header>
-        <h2 className="eyebrow">Rooms</h2>
         <div className="panel-scroll">
-          <RoomList rooms={rooms} active={active} onOpen={open} />
+          <div className="rooms-title">
+            <h2 className="eyebrow">Rooms</h2>
+            <button type="button" className="icon-button" aria-label="New room" title="New room" onClick={() => setDialog({ type: "create" })}>
+              <Icon name="plus" />
+            </button>
+          </div>
+          <RoomList rooms={publics} active={active} onOpen={open} />
+          {directs.length > 0 && (
+            <>
+              <div className="rooms-title">
+                <h2 className="eyebrow">Direct messages</h2>
+              </div>
+              <RoomList rooms={directs} active={active} onOpen={open} />
+            </>
+          )}
         </div>
         <RoomForm onJoin={open} />
         <footer className="identity">
@@ -114,8 +199,14 @@ function Room({ store, chat, inert, onRename }: RoomProps) {
               {status.name === "online" ? "online" : "not connected"}
             </span>
           </p>
-          <button type="button" className="icon-button" aria-label="Change name" onClick={onRename}>
-            <Icon name="edit" />
+          <button
+            type="button"
+            className="icon-button"
+            aria-label={identity.by === "token" ? "Sign out" : "Change name"}
+            title={identity.by === "token" ? "Sign out" : "Change name"}
+            onClick={onIdentity}
+          >
+            <Icon name={identity.by === "token" ? "leave" : "edit"} />
           </button>
         </footer>
       </nav>
@@ -125,46 +216,70 @@ function Room({ store, chat, inert, onRename }: RoomProps) {
           <button type="button" className="icon-button only-narrow" aria-label="Show rooms" onClick={() => setDrawer("rooms")}>
             <Icon name="menu" />
           </button>
-          <h1 className="room-title">
-            <span aria-hidden="true">#</span>
-            {active}
-          </h1>
+          <RoomHeading title={title} room={room} />
+          {moderates && (
+            <button
+              type="button"
+              className="icon-button"
+              aria-label="Room settings"
+              title="Room settings"
+              onClick={() => setDialog({ type: "options" })}
+            >
+              <Icon name="settings" />
+            </button>
+          )}
           {rooms.filter(({ joined }) => joined).length > 1 && (
-            <button type="button" className="icon-button" aria-label={`Leave ${active}`} title="Leave the room" onClick={() => store.leave(active)}>
+            <button type="button" className="icon-button" aria-label={`Leave ${title.name}`} title="Leave the room" onClick={() => store.leave(active)}>
               <Icon name="leave" />
             </button>
           )}
           <button type="button" className="icon-button room-people only-medium" aria-label="Show members" onClick={() => setDrawer("members")}>
             <Icon name="people" />
-            <span>{room?.membersCount ?? 0}</span>
+            <span data-text={room?.membersCount ?? 0} />
           </button>
         </header>
-        <Banner status={status} room={room} queued={chat.queued} onReconnect={store.reconnect} />
+        <Banner
+          status={status}
+          room={room}
+          queued={chat.queued}
+          endsAt={identity.by === "token" && identity.wanted ? chat.expiresAt : null}
+          onReconnect={store.reconnect}
+          onSignIn={onSignIn}
+        />
         <MessageList
           key={active}
-          room={active}
+          room={title.name}
           lines={room?.lines ?? NO_LINES}
           self={self}
           loading={room?.loading ?? false}
           ready={ready}
+          out={room?.out != null && room.state === "left"}
           actions={actions}
           onOlder={loadOlder}
           onRetry={retry}
           onDiscard={discard}
+          onReached={store.reached}
         />
         <div className="room-foot">
-          <TypingLine users={room?.typing ?? []} />
-          <Composer
-            room={active}
-            input={input}
-            limit={chat.limits?.text_bytes ?? TEXT_BYTES}
-            text={drafts.get(active) ?? ""}
-            quote={answer === undefined ? null : { name: answer.user.name, text: answer.text }}
-            onUnquote={unquote}
-            onText={(text) => setDrafts(new Map(drafts).set(active, text))}
-            onSend={send}
-            onTyping={() => store.room(active)?.typing()}
-          />
+          <UnderMessages typing={room?.typing ?? []} seenBy={room === undefined ? [] : seenBy(room, self.id)} />
+          {room?.out != null && room.state === "left" ? (
+            <BarrierLine reason={outOf(room.out, called)} action={{ label: "Try again", run: () => open(active) }} />
+          ) : room?.barrier != null ? (
+            <BarrierLine reason={barred(room.barrier, room.mutedUntil)} />
+          ) : (
+            <Composer
+              room={called}
+              input={input}
+              limit={chat.limits?.text_bytes ?? TEXT_BYTES}
+              text={drafts.get(active) ?? ""}
+              quote={answer === undefined ? null : { name: answer.user.name, text: answer.text }}
+              waitUntil={room === undefined || moderates ? 0 : slowUntil(room, self.id)}
+              onUnquote={unquote}
+              onText={(text) => setDrafts(new Map(drafts).set(active, text))}
+              onSend={send}
+              onTyping={() => store.room(active)?.typing()}
+            />
+          )}
         </div>
       </main>
 
@@ -172,49 +287,128 @@ function Room({ store, chat, inert, onRename }: RoomProps) {
         <button type="button" className="icon-button panel-close only-medium" aria-label="Close members" onClick={() => setDrawer(null)}>
           <Icon name="close" />
         </button>
-        <MemberList members={room?.members ?? []} count={room?.membersCount ?? 0} self={self.id} />
+        <MemberList
+          members={room?.members ?? []}
+          count={room?.membersCount ?? 0}
+          self={self.id}
+          mayMessage={title.kind !== "direct"}
+          mayModerate={moderates}
+          onMessage={message}
+          onModerate={(user) => setDialog({ type: "moderate", user })}
+        />
       </aside>
 
       <button type="button" className="backdrop" aria-label="Close" tabIndex={-1} onClick={() => setDrawer(null)} />
-      <Notices notices={chat.notices} onDismiss={store.dismiss} />
+      <Notices notices={chat.notices} onUndo={(notice) => void store.undo(notice)} onDismiss={store.dismiss} />
+      {dialog?.type === "create" && <NewRoom onCreate={store.create} onClose={() => setDialog(null)} />}
+      {dialog?.type === "options" && room !== undefined && (
+        <RoomOptions title={called} room={room} actions={roomActions(store, active)} onClose={() => setDialog(null)} />
+      )}
+      {dialog?.type === "moderate" && (
+        <Moderate
+          user={dialog.user}
+          room={called}
+          onMeasure={(measure) => moderate(dialog.user, measure)}
+          onClose={() => setDialog(null)}
+        />
+      )}
     </div>
   );
 }
 
+type OpenDialog = { readonly type: "create" | "options" } | { readonly type: "moderate"; readonly user: User };
+
+/** What the server closes with for want of a token that counts (codes.json). */
+const UNAUTHORIZED = 4002;
+
+function userOf(identity: Identity): User {
+  const name = identity.by === "name" ? identity.name : "";
+  return { id: name, name };
+}
+
+function isNoConversation({ title }: RoomItem): boolean {
+  return title.kind !== "direct";
+}
+
+/** How a room is called; a conversation by the name of the other, where that is known. */
+function titleIn({ rooms, listed, counted }: Chat, name: string, self: string): RoomTitle {
+  const room = rooms.get(name);
+  const summary = [...listed, ...counted].find((each) => each.room === name);
+  const other = room?.settings.direct?.find((user) => user !== self) ?? summary?.with;
+  const known = room?.members.find(({ id }) => id === other)?.name;
+  const title = titleOf(name, other);
+  return known === undefined ? title : { ...title, name: known };
+}
+
+/** Who has read the user's own newest message, while nothing was said after it. */
+function seenBy({ messages, receipts }: RoomSnapshot, self: string): readonly Receipt[] {
+  const last = messages.findLast(({ state }) => state === "delivered");
+  if (last?.user.id !== self) return [];
+  return receipts.filter(({ seq }) => seq >= (last.position?.seq ?? Infinity));
+}
+
+/** When a user may say the next thing in slow mode. */
+function slowUntil({ messages, settings }: RoomSnapshot, self: string): number {
+  if (settings.slowModeMs === 0) return 0;
+  const last = messages.findLast(({ user, state }) => user.id === self && state === "delivered");
+  return last === undefined ? 0 : last.at + settings.slowModeMs;
+}
+
+function roomActions(store: ChatStore, name: string): RoomActions {
+  const room = store.room(name);
+  const done = Promise.resolve();
+  return {
+    configure: (settings) => room?.configure(settings) ?? done,
+    grant: (user, role) => room?.grant(user, role) ?? done,
+    revoke: (user) => room?.revoke(user) ?? done,
+    unban: (user) => room?.unban(user) ?? done,
+    remove: () => room?.deleteRoom() ?? done,
+  };
+}
+
 /** What can be done with a message of the open room; the same value as long as that is open. */
-function useActions(store: ChatStore, room: string, onReply: (message: MessageFrame) => void): Actions {
-  const reply = useRef(onReply);
+function useActions(
+  store: ChatStore,
+  room: string,
+  moderates: boolean,
+  page: Pick<Required<Actions>, "reply" | "moderate">,
+): Actions {
+  const current = useRef(page);
   useEffect(() => {
-    reply.current = onReply;
+    current.current = page;
   });
   return useMemo(() => {
     return {
-      reply: (message) => reply.current(message),
+      reply: (message) => current.current.reply(message),
+      ...(moderates && { moderate: (user: User) => current.current.moderate(user) }),
       edit: (message, text) => void store.room(room)?.edit(message, text),
       remove: (message) => void store.room(room)?.delete(message),
       react: (message, reaction, remove) =>
         void (remove ? store.room(room)?.unreact(message, reaction) : store.room(room)?.react(message, reaction)),
     };
-  }, [store, room]);
+  }, [store, room, moderates]);
 }
 
 /** The rooms that the server listed and those the user is in, in one list. */
-function roomItems({ rooms, unread, active, listed, counted }: Chat): readonly RoomItem[] {
+function roomItems(chat: Chat, self: string): readonly RoomItem[] {
+  const { rooms, unread, active, listed, counted } = chat;
   const members = new Map([...listed, ...counted].map((room) => [room.room, room.members]));
-  const names = new Set([...members.keys(), ...rooms.keys(), active]);
+  const joined = [...rooms.values()].filter(({ state }) => state !== "left").map(({ name }) => name);
+  const names = new Set([...members.keys(), ...joined, active]);
   return [...names].map((name) => ({
     name,
+    title: titleIn(chat, name, self),
     members: rooms.get(name)?.membersCount || (members.get(name) ?? 0),
-    unread: unread.get(name) ?? 0,
-    joined: rooms.has(name),
+    unread: unread.get(name) ?? NOTHING_UNREAD,
+    joined: joined.includes(name),
   }));
 }
 
-function useTitle(active: string, rooms: readonly RoomItem[]): void {
-  const unread = rooms.reduce((sum, room) => sum + room.unread, 0);
+function useTitle(called: string, rooms: readonly RoomItem[]): void {
+  const unread = rooms.reduce((sum, room) => sum + room.unread.count, 0);
   useEffect(() => {
-    document.title = `${unread > 0 ? `(${unread}) ` : ""}#${active} · ClusterTalk`;
-  }, [active, unread]);
+    document.title = `${unread > 0 ? `(${unread}) ` : ""}${called} · ClusterTalk`;
+  }, [called, unread]);
 }
 
 /** Alt with an arrow goes through the rooms, `/` to the composer, Escape closes what is open. */

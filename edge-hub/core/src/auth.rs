@@ -16,6 +16,7 @@
 mod cache;
 mod issuer;
 mod keys;
+mod mint;
 mod publish_key;
 mod rooms;
 mod token;
@@ -24,6 +25,7 @@ mod verification;
 pub use cache::{Cached, FLOOR, FLOOR_AFTER_FAILURE, Lookup, USABLE};
 pub use issuer::{Algorithm, IssuerError, Issuers, KeysUrl};
 pub use keys::{KeySet, KeysError, SET_BYTES};
+pub use mint::{MintError, TokenWish};
 pub use publish_key::{PublishKeyError, PublishKeys};
 pub use rooms::{ClosedRooms, PatternError, RoomRules};
 pub use token::{LEEWAY, TOKEN_BYTES, TokenError};

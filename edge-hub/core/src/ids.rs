@@ -20,10 +20,10 @@ pub enum NameError {
 }
 
 macro_rules! name {
-    ($(#[$doc:meta])* $name:ident, $check:ident, $error:ident) => {
+    ($(#[$doc:meta])* $name:ident, $check:ident, $error:ident, $pattern:literal) => {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-        #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+        #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(extend("pattern" = $pattern)))]
         #[serde(transparent)]
         pub struct $name(String);
 
@@ -56,25 +56,29 @@ name!(
     /// A room, without the `#` that people see: `[a-z0-9][a-z0-9_-]{0,63}`.
     RoomName,
     is_room_name,
-    Room
+    Room,
+    "^[a-z0-9][a-z0-9_-]{0,63}$"
 );
 name!(
     /// A user, the same on every connection and edge: `[A-Za-z0-9._@|:+-]{1,64}`.
     UserId,
     is_id,
-    Id
+    Id,
+    "^[A-Za-z0-9._@|:+-]{1,64}$"
 );
 name!(
     /// The sender's own id of a message or change; (user, id) is unique in a room.
     MessageId,
     is_id,
-    Id
+    Id,
+    "^[A-Za-z0-9._@|:+-]{1,64}$"
 );
 name!(
     /// An emoji or a short token: 1 to 32 bytes without white space or control characters.
     Reaction,
     is_reaction,
-    Reaction
+    Reaction,
+    r"^[^\s\p{Cc}]+$"
 );
 
 fn is_room_name(text: &str) -> bool {
@@ -152,6 +156,10 @@ impl Pair {
     pub fn parse(text: &str) -> Option<Self> {
         let (one, other) = text.split_once(' ')?;
         Self::of(UserId::parse(one).ok()?, UserId::parse(other).ok()?)
+    }
+
+    pub const fn users(&self) -> &[UserId; 2] {
+        &self.0
     }
 
     /// The one who is not `user`.
@@ -242,6 +250,7 @@ pub const MAX_SEQ: Seq = 1 << 53;
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Position {
     #[serde(deserialize_with = "bounded_seq")]
+    #[cfg_attr(feature = "schema", schemars(extend("maximum" = MAX_SEQ)))]
     pub seq: Seq,
     pub tag: Tag,
 }
@@ -270,24 +279,36 @@ impl std::str::FromStr for Position {
 
     fn from_str(text: &str) -> Result<Self, NameError> {
         let (seq, tag) = text.split_once('-').ok_or(NameError::Tag)?;
-        let seq = seq
-            .parse()
-            .ok()
-            .filter(|&seq| seq <= MAX_SEQ)
-            .ok_or(NameError::Seq)?;
         Ok(Self {
-            seq,
+            seq: parse_seq(seq)?,
             tag: Tag::parse(tag)?,
         })
     }
 }
 
-fn bounded_seq<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Seq, D::Error> {
-    let seq = Seq::deserialize(deserializer)?;
-    if seq > MAX_SEQ {
-        return Err(serde::de::Error::custom(NameError::Seq));
+/// Reads a sequence number as queries have it: digits and nothing else.
+pub fn parse_seq(text: &str) -> Result<Seq, NameError> {
+    if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(NameError::Seq);
     }
-    Ok(seq)
+    let seq = text.parse().ok().filter(|&seq| seq <= MAX_SEQ);
+    seq.ok_or(NameError::Seq)
+}
+
+fn bounded_seq<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Seq, D::Error> {
+    let number = serde_json::Number::deserialize(deserializer)?;
+    seq_of(&number).ok_or_else(|| serde::de::Error::custom(NameError::Seq))
+}
+
+/// A number that JSON has, if it is whole and from 0 to 2^53: 5.0 is the same number as 5, and not
+/// every language writes it in one way.
+pub fn seq_of(number: &serde_json::Number) -> Option<Seq> {
+    let whole = number.as_u64().or_else(|| {
+        let float = number.as_f64()?;
+        let is_whole = float.fract() == 0.0 && (0.0..=MAX_SEQ as f64).contains(&float);
+        is_whole.then_some(float as Seq)
+    });
+    whole.filter(|&seq| seq <= MAX_SEQ)
 }
 
 /// Who speaks: the id that counts and the name that people see.

@@ -32,6 +32,7 @@
 //! assert!(hub.session().len() < 16);
 //! ```
 
+pub mod api;
 pub mod auth;
 pub mod delivery;
 pub mod effect;

@@ -218,6 +218,8 @@ pub const PRESENCE_MEMBERS: u64 = 200;
 pub const EDGE_TAGS: usize = 1024;
 /// Entries whose tags a client remembers for a room.
 pub const CLIENT_TAGS: usize = 128;
+/// Events of a room that wait for servers of the operator. Those beyond it are counted, and lost.
+pub const WEBHOOK_EVENTS: usize = 1000;
 /// Session bytes that a hub may hand back.
 pub const SESSION_BYTES: usize = 8 << 10;
 

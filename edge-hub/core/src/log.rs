@@ -2,7 +2,14 @@
 //!
 //! An entry is one JSON object. The append script writes `v`, `seq`, `prev`, `tag` and `at` in
 //! front of what the hub prepared (a [`Draft`]). An entry without `body` is a tombstone: its place
-//! in the chain stays, its content is gone.
+//! in the chain stays, its content is gone. Only a deletion says something without one: what it
+//! removed stays removed when nobody may be named any more who did it (see [`ERASED`]).
+
+mod check;
+mod involvement;
+
+pub use check::{Checker, Fault, Finding, Found, Inspection, Seen};
+pub use involvement::Involvement;
 
 use crate::ids::{MAX_SEQ, MessageId, Position, Reaction, Seq, Tag, User, UserId};
 use crate::time::Timestamp;
@@ -23,6 +30,9 @@ pub const DELETE: &str = "delete";
 pub const REACT: &str = "react";
 /// The kind of the tombstone that stands for entries removed behind the hub's back.
 pub const DAMAGED: &str = "damaged";
+
+/// Who deletes what an operator erases, and whose it was: as user id and name, in the place of both.
+pub const ERASED: &str = "erased";
 
 /// How an entry hangs on the one before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,6 +107,32 @@ pub struct Changed {
     pub change: Change,
     /// Of an edit, and of a reaction that was added: what was decided of its text.
     pub moderation: Option<Moderation>,
+}
+
+impl Changed {
+    /// The deletion at `position` of what stood at `target`, by nobody and of nobody.
+    pub fn erasure(position: Position, target: Position) -> Option<Self> {
+        let user = UserId::parse(ERASED).ok()?;
+        Some(Self {
+            id: MessageId::parse(position.to_string()).ok()?,
+            user: User {
+                id: user.clone(),
+                name: ERASED.to_owned(),
+            },
+            target: Target {
+                position: target,
+                user,
+                id: MessageId::parse(target.to_string()).ok()?,
+            },
+            change: Change::Delete,
+            moderation: None,
+        })
+    }
+
+    /// Whether it deletes what an operator erased.
+    pub fn is_erasure(&self) -> bool {
+        self.change == Change::Delete && self.user.id.as_str() == ERASED
+    }
 }
 
 /// The message that a change is about.
@@ -243,6 +279,12 @@ pub enum EntryError {
     Span { from: Seq, seq: Seq },
 }
 
+/// What a tombstone keeps of a change's target.
+#[derive(Deserialize)]
+struct Place {
+    position: Position,
+}
+
 #[derive(Deserialize)]
 struct Stored<'a> {
     v: u32,
@@ -294,6 +336,12 @@ impl Stored<'_> {
                 body: serde_json::from_str(self.body?.get()).ok()?,
                 moderation: self.moderation?,
             }))),
+            (VERSION, DELETE) if self.body.is_none() => {
+                let target: Place = serde_json::from_str(self.target?.get()).ok()?;
+                let position = Position::new(self.seq, self.tag);
+                let changed = Changed::erasure(position, target.position)?;
+                Some(Content::Changed(Box::new(changed)))
+            }
             (VERSION, kind @ (EDIT | DELETE | REACT)) => {
                 let body: ChangeBody = serde_json::from_str(self.body?.get()).ok()?;
                 let target = serde_json::from_str(self.target?.get()).ok()?;
@@ -318,6 +366,8 @@ pub struct Draft {
     /// Whether the user is a moderator wherever he may be: he writes where others only read, and
     /// deletes what others wrote.
     pub may_moderate: bool,
+    /// What moderation called it: for moderators, though an entry that is only flagged does not say it.
+    pub label: Option<String>,
     /// SHA-256(salt ‖ body) in hexadecimal: what the tag covers of the body.
     pub hash: String,
     /// `"kind":…,"hash":…,"salt":…,"body":{…},"moderation":{…}}`, the last for what was reviewed.
@@ -341,6 +391,7 @@ impl Draft {
             action: moderation.action,
             reference: body.reply_to.as_ref().filter(by_position).cloned(),
             may_moderate: false,
+            label: moderation.label.clone(),
             hash,
             json,
         }
@@ -364,6 +415,7 @@ impl Draft {
             action: moderation.map_or(Action::Allow, |moderation| moderation.action),
             reference: Some(target),
             may_moderate: false,
+            label: moderation.and_then(|moderation| moderation.label.clone()),
             hash,
             json,
         }
@@ -441,6 +493,19 @@ mod tests {
         let entry = Entry::parse(json).unwrap();
         assert_eq!(entry.content, Content::Skipped);
         assert_eq!(entry.link.position().to_string(), "5-00000000000000bb");
+    }
+
+    #[test]
+    fn a_deletion_without_body_still_deletes_and_names_nobody() {
+        let json = br#"{"v":1,"seq":5,"prev":"00000000000000aa","tag":"00000000000000bb","at":7,"target":{"position":{"seq":2,"tag":"00000000000000cc"}},"kind":"delete","hash":"x"}"#;
+        let Content::Changed(changed) = Entry::parse(json).unwrap().content else {
+            panic!("it says what it deletes");
+        };
+        assert!(changed.is_erasure());
+        assert_eq!(changed.target.position.to_string(), "2-00000000000000cc");
+        assert_eq!(changed.target.id.as_str(), "2-00000000000000cc");
+        assert_eq!(changed.target.user.as_str(), ERASED);
+        assert_eq!(changed.id.as_str(), "5-00000000000000bb");
     }
 
     #[test]

@@ -4,10 +4,11 @@ pub mod codes;
 mod decode;
 #[cfg(feature = "schema")]
 pub mod schema;
+mod webhook;
 
 pub use codes::{CloseCode, ErrorCode};
-pub(crate) use decode::deeper_than;
-pub use decode::{ClientFrame, HistoryRange, JoinRoom, Refusal, decode, reference_of};
+pub use decode::{ClientFrame, HistoryRange, JoinRoom, Refusal, decode, deeper_than, reference_of};
+pub use webhook::{WebhookData, WebhookEvent, WebhookType};
 
 use crate::auth::Role;
 use crate::delivery::Lost;

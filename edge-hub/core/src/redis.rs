@@ -1,25 +1,35 @@
 //! The Redis contract without a socket: keys, calls and replies. `docs/redis.md` shows each key to
 //! operators. Whoever has a connection sends a [`Call`] and hands the reply back as [`Value`]s.
 
+mod erase;
+mod inspect;
 pub mod issuer_keys;
+pub mod person;
 mod presence;
 mod room;
 mod rooms;
+mod webhooks;
 
+pub use erase::{Erased, Strike, erase, erased};
+pub use inspect::{inspect, inspected};
 pub use presence::{
     CORRECTIONS, PRESENCE_LIFE, Presence, attendance, attended, corrected, list_attendance,
     members, presence, refreshed,
 };
-pub use room::{manage, managed};
+pub use room::{list, listed, manage, managed};
 pub use rooms::{
     aftermath, close_room, count_private_rooms, count_room, forget_room_of, list_private_counts,
     list_rooms, list_rooms_of, open_room, opened, private_counts, rooms, rooms_of,
 };
 
+pub use webhooks::{
+    Claim, NextEvent, endpoint_since, find_queues, found_queues, hold, next_event, offered, release,
+};
+
 use crate::ids::{NameError, Position, RoomName, Seq, Tag, UserId};
-use crate::limits::{Limits, READERS};
+use crate::limits::{Limits, READERS, WEBHOOK_EVENTS};
 use crate::log::{Action, Draft, Entry, EntryError, Reference};
-use crate::store::{Appended, Marked, Mode, Range, Read, Stretch, Term, UPDATES, Update};
+use crate::store::{Appended, Marked, Mode, Range, Read, Stretch, Term, UPDATES, Update, Webhooks};
 use crate::time::{Timestamp, millis};
 use std::time::Duration;
 
@@ -42,6 +52,8 @@ macro_rules! script {
 }
 
 script!(APPEND, "append", "SHA1_OF_APPEND");
+script!(ERASE, "erase", "SHA1_OF_ERASE");
+script!(INSPECT, "inspect", "SHA1_OF_INSPECT");
 script!(READ, "read", "SHA1_OF_READ");
 script!(MARK, "mark", "SHA1_OF_MARK");
 script!(PRESENCE, "presence", "SHA1_OF_PRESENCE");
@@ -49,10 +61,12 @@ script!(HEARTBEAT, "heartbeat", "SHA1_OF_HEARTBEAT");
 script!(OVERALL, "overall", "SHA1_OF_OVERALL");
 script!(ROOM, "room", "SHA1_OF_ROOM");
 script!(ROOMS, "rooms", "SHA1_OF_ROOMS");
+script!(RATE, "rate", "SHA1_OF_RATE");
+script!(WEBHOOKS, "webhooks", "SHA1_OF_WEBHOOKS");
 
-/// Every script: a new connection loads them all.
-pub static SCRIPTS: [&Script; 8] = [
-    &APPEND, &READ, &MARK, &PRESENCE, &HEARTBEAT, &OVERALL, &ROOM, &ROOMS,
+/// Every script of an edge: a new connection loads them all. Those of operators come as they are used.
+pub static SCRIPTS: [&Script; 10] = [
+    &APPEND, &READ, &MARK, &PRESENCE, &HEARTBEAT, &OVERALL, &ROOM, &ROOMS, &RATE, &WEBHOOKS,
 ];
 
 /// One call of a script.
@@ -134,6 +148,7 @@ pub enum ReplyError {
 pub struct Keyspace {
     prefix: String,
     publish: &'static str,
+    webhooks: Webhooks,
 }
 
 /// A prefix that would break the key scheme.
@@ -151,7 +166,13 @@ impl Keyspace {
         Ok(Self {
             prefix,
             publish: "PUBLISH",
+            webhooks: Webhooks::Off,
         })
+    }
+
+    /// The same, where servers of the operator are told what happens in rooms.
+    pub fn with_webhooks(self, webhooks: Webhooks) -> Self {
+        Self { webhooks, ..self }
     }
 
     /// A key of a room: all share the room's hash tag, so one script may touch them on a cluster.
@@ -190,6 +211,11 @@ impl Keyspace {
         format!("{}:{{@{user}}}:rooms", self.prefix)
     }
 
+    /// The bucket of a user's commands over HTTP, whatever rooms they are about.
+    pub fn rate_of(&self, user: &UserId) -> String {
+        format!("{}:{{@{user}}}:rate", self.prefix)
+    }
+
     /// Figures over all rooms. `_stats` begins as no room can.
     pub fn overall(&self, what: &str) -> String {
         format!("{}:{{_stats}}{what}", self.prefix)
@@ -203,6 +229,32 @@ impl Keyspace {
     /// The channel by which edges are told whom a change of a room concerns.
     pub fn notices(&self) -> String {
         self.control("notices")
+    }
+
+    /// What waits to be told to servers of the operator.
+    pub fn webhooks(&self, room: &RoomName) -> String {
+        self.room(room, "webhooks")
+    }
+
+    /// The room whose queue this is.
+    pub fn room_of_webhooks(&self, key: &str) -> Option<RoomName> {
+        let rest = key.strip_prefix(&self.prefix)?.strip_prefix(":{")?;
+        RoomName::parse(rest.strip_suffix("}:webhooks")?).ok()
+    }
+
+    /// The channel by which edges are told that something waits.
+    pub fn webhooks_channel(&self) -> String {
+        self.control("webhooks")
+    }
+
+    /// What scripts need to know to queue what happens: the channel, or nothing where nobody is told.
+    fn webhooks_of(&self, room: &RoomName) -> [String; 2] {
+        let channel = if self.webhooks.include(room) {
+            self.webhooks_channel()
+        } else {
+            String::new()
+        };
+        [channel, WEBHOOK_EVENTS.to_string()]
     }
 
     fn members_prefix(&self, room: &RoomName) -> String {
@@ -268,6 +320,8 @@ pub fn append(
         flag(room.is_private()),
         flag(unlisted),
     ];
+    arguments.extend(keyspace.webhooks_of(room));
+    arguments.push(draft.label.clone().unwrap_or_default());
     arguments.extend(updates.iter().take(UPDATES).flat_map(self::arguments));
     Call::new(
         &APPEND,
@@ -287,6 +341,7 @@ pub fn append(
             key("granted"),
             key("mute"),
             key("slow"),
+            key("webhooks"),
         ],
         arguments,
     )
@@ -409,6 +464,23 @@ pub fn stretch(reply: &[Value]) -> Result<Stretch, ReplyError> {
         entries,
         bytes,
     })
+}
+
+/// Takes from a user's bucket of commands over HTTP.
+pub fn take(keyspace: &Keyspace, limits: &Limits, user: &UserId) -> Call {
+    let interval = 1000 / limits.messages_per_second.max(1);
+    Call::new(
+        &RATE,
+        vec![keyspace.rate_of(user)],
+        vec![interval.to_string(), limits.burst.to_string()],
+    )
+}
+
+/// The answer to [`take`]: how long to wait, if the bucket is empty.
+pub fn taken(reply: &[Value]) -> Result<Option<Duration>, ReplyError> {
+    let wait = reply.first().and_then(Value::number);
+    let wait = wait.ok_or(ReplyError::Shape("rate"))?;
+    Ok((wait > 0).then(|| Duration::from_millis(wait)))
 }
 
 /// Notes that a user has read a room up to a number.

@@ -12,6 +12,7 @@ const TOP_USERS: usize = 10;
 
 /// The figures of a room, or of all.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Figures {
     pub messages: u64,
     /// Bytes of text delivered.
@@ -33,12 +34,14 @@ pub struct Figures {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TopUser {
     pub user: String,
     pub messages: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Minute {
     /// Its beginning.
     pub at: Timestamp,

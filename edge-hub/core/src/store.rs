@@ -2,10 +2,14 @@
 //! `redis` turns them into calls.
 
 mod room;
+mod webhooks;
 
 pub use room::{
-    Attended, Managed, Read, RoomAction, RoomPatch, RoomRole, RoomSettings, RoomView, Term,
+    Attended, Listed, Managed, Read, RoomAction, RoomList, RoomPatch, RoomRole, RoomSettings,
+    RoomView, Term,
 };
+
+pub use webhooks::Webhooks;
 
 use crate::ids::{Position, RoomName, Seq, User, UserId};
 use crate::log::{Action, Entry};

@@ -3,19 +3,23 @@
 mod redis {
     mod append;
     mod changes;
+    mod check;
     mod counters;
     mod damage;
     mod deletion;
     mod doc;
+    mod erase;
     mod issuer_keys;
     mod mark;
     mod presence;
     mod read;
     mod refusals;
     mod room;
+    mod room_lists;
     mod room_settings;
     mod rooms;
     mod server;
     mod trimming;
+    mod webhooks;
     mod world;
 }

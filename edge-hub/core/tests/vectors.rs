@@ -5,6 +5,7 @@ mod vectors {
     mod files;
     mod frames;
     mod hub;
+    mod log;
     mod outbox;
     mod resume;
     mod room;

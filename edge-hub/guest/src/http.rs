@@ -1,4 +1,4 @@
-//! The HTTP API: what PROTOCOL.md lists under "HTTP", for bots, servers and networks that block
+//! The HTTP API: what `protocol/openapi.json` describes, for bots, servers and networks that block
 //! WebSockets.
 
 mod answer;
@@ -6,6 +6,8 @@ mod caller;
 mod command;
 mod events;
 mod messages;
+mod people;
+mod query;
 mod rooms;
 mod stats;
 
@@ -13,14 +15,18 @@ use crate::perform::Performer;
 use crate::settings::{self, Settings};
 use answer::{Answer, Problem};
 use caller::Caller;
+use clustertalk_core::api::{self, Configuration, Found, Health, Operation};
 use clustertalk_core::ids::{RoomName, UserId};
 use clustertalk_core::protocol::{AnnouncedLimits, ErrorCode, SUBPROTOCOL};
 use clustertalk_core::statistics::Scope;
+use clustertalk_core::store::RoomList;
 use clustertalk_core::time::{Timestamp, millis};
-use percent_encoding::percent_decode_str;
-use serde_json::json;
+use query::Query;
 use spin_sdk::http::{IncomingRequest, Method, ResponseOutparam, Scheme};
 use spin_sdk::http_component;
+
+/// `protocol/openapi.json` without white space.
+const DESCRIPTION: &str = include_str!(concat!(env!("OUT_DIR"), "/openapi.json"));
 
 #[http_component]
 async fn http(request: IncomingRequest, out: ResponseOutparam) {
@@ -33,139 +39,153 @@ async fn http(request: IncomingRequest, out: ResponseOutparam) {
                 .await;
         }
     };
-    let target = request.path_with_query().unwrap_or_default();
-    let (path, query) = target.split_once('?').unwrap_or((&target, ""));
     let performer = Performer::new(&settings, "http", "http");
-    match route(&request, path) {
-        Ok(Route::Events(room)) => {
-            let asked = Caller::of(&request, &settings, &performer, now()).and_then(|caller| {
-                caller.reading(&settings, &room)?;
-                let reader = events::Reader {
-                    user: caller.user(query)?,
-                    until: caller.access().expires_at(),
-                };
-                let after = events::position(&request, query)?;
-                let most = settings.hub.limits.page_messages;
-                let user = reader.user.as_ref();
-                let found = messages::read_on(&performer, &room, user, after, most)?;
-                Ok((reader, (after, found)))
-            });
-            match asked {
-                Ok((reader, first)) => {
-                    events::stream(&performer, &settings, &room, reader, first, out).await;
-                }
-                Err(problem) => answer::problem(problem).send(out).await,
+    let asked = Asked::of(&request);
+    let problem = match asked {
+        Ok(asked) if asked.operation == Operation::Events => {
+            match events::begin(asked, &request, &performer, &settings) {
+                Ok(stream) => return stream.run(&performer, &settings, out).await,
+                Err(problem) => problem,
             }
         }
-        Ok(route) => {
-            let answer = respond(route, request, query, &performer, &settings).await;
-            answer.unwrap_or_else(answer::problem).send(out).await;
-        }
-        Err(problem) => answer::problem(problem).send(out).await,
-    }
-}
-
-enum Route {
-    Config,
-    Rooms,
-    Messages(RoomName),
-    Post(RoomName),
-    Events(RoomName),
-    Room(RoomName),
-    Manage(rooms::Command),
-    Stats,
-    RoomStats(RoomName),
-    Health,
-    Ready,
-}
-
-fn route(request: &IncomingRequest, path: &str) -> Result<Route, Problem> {
-    let method = request.method();
-    let read = matches!(method, Method::Get | Method::Head);
-    let room = |name: &str| RoomName::parse(name).map_err(|_| Problem::new(ErrorCode::BadRoom));
-    let user = |id: &str| UserId::parse(decoded(id)).map_err(|_| Problem::new(ErrorCode::BadUser));
-    let segments: Vec<&str> = path.trim_matches('/').split('/').collect();
-    let route = match segments[..] {
-        ["healthz"] => Route::Health,
-        ["readyz"] => Route::Ready,
-        ["api", "v1", "config"] => Route::Config,
-        ["api", "v1", "rooms"] => Route::Rooms,
-        ["api", "v1", "stats"] => Route::Stats,
-        ["api", "v1", "rooms", name, "stats"] => Route::RoomStats(room(name)?),
-        ["api", "v1", "rooms", name, "events"] => Route::Events(room(name)?),
-        ["api", "v1", "rooms", name, "messages"] if matches!(method, Method::Post) => {
-            return Ok(Route::Post(room(name)?));
-        }
-        ["api", "v1", "rooms", name, "messages"] => Route::Messages(room(name)?),
-        ["api", "v1", ref rest @ ..] => {
-            let path = match rest[..] {
-                ["rooms", name] => rooms::Path::Room(room(name)?),
-                ["rooms", name, "members", id] => rooms::Path::Member(room(name)?, user(id)?),
-                ["rooms", name, "bans", id] => rooms::Path::Ban(room(name)?, user(id)?),
-                ["rooms", name, "mutes", id] => rooms::Path::Mute(room(name)?, user(id)?),
-                ["rooms", name, "members", id, "kick"] => {
-                    rooms::Path::Kick(Some(room(name)?), user(id)?)
-                }
-                ["users", id, "kick"] => rooms::Path::Kick(None, user(id)?),
-                ["direct", id] => rooms::Path::Direct(user(id)?),
-                _ => return Err(Problem::new(ErrorCode::NotFound)),
-            };
-            return path.route(&method);
-        }
-        _ => return Err(Problem::new(ErrorCode::NotFound)),
+        Ok(asked) => match respond(asked, request, &performer, &settings).await {
+            Ok(answer) => return answer.send(out).await,
+            Err(problem) => problem,
+        },
+        Err(problem) => problem,
     };
-    match route {
-        route if read => Ok(route),
-        Route::Messages(_) => Err(Problem::method("GET, HEAD, POST")),
-        _ => Err(Problem::method("GET, HEAD")),
+    answer::problem(problem).send(out).await;
+}
+
+/// What a request asks for.
+pub struct Asked {
+    operation: Operation,
+    room: Option<RoomName>,
+    /// Whom the path names: whom it is about.
+    about: Option<UserId>,
+    query: Query,
+}
+
+impl Asked {
+    fn of(request: &IncomingRequest) -> Result<Self, Problem> {
+        let target = request.path_with_query().unwrap_or_default();
+        let (path, query) = target.split_once('?').unwrap_or((&target, ""));
+        let method = match request.method() {
+            Method::Get => "GET".to_owned(),
+            Method::Head => "HEAD".to_owned(),
+            Method::Post => "POST".to_owned(),
+            Method::Put => "PUT".to_owned(),
+            Method::Patch => "PATCH".to_owned(),
+            Method::Delete => "DELETE".to_owned(),
+            other => format!("{other:?}"),
+        };
+        let (operation, room, user) = match api::find(&method, path) {
+            Found::Operation {
+                operation,
+                room,
+                user,
+            } => (operation, room, user),
+            Found::OtherMethods(allow) => return Err(Problem::method(allow)),
+            Found::Nothing => return Err(Problem::new(ErrorCode::NotFound)),
+        };
+        let bad = |code| move || Problem::new(code);
+        let room = room.map(|name| {
+            let name = query::decoded(name);
+            let name = name.and_then(|name| RoomName::parse(name).ok());
+            name.ok_or_else(bad(ErrorCode::BadRoom))
+        });
+        let about = user.map(|id| {
+            let id = query::decoded(id).and_then(|id| UserId::parse(id).ok());
+            id.ok_or_else(bad(ErrorCode::BadUser))
+        });
+        Ok(Self {
+            operation,
+            room: room.transpose()?,
+            about: about.transpose()?,
+            query: Query::parse(query)?,
+        })
+    }
+
+    /// The room of a path that names one.
+    fn room(&self) -> Result<&RoomName, Problem> {
+        let room = self.room.as_ref();
+        room.ok_or_else(|| Problem::new(ErrorCode::Internal))
     }
 }
 
 async fn respond(
-    route: Route,
+    asked: Asked,
     request: IncomingRequest,
-    query: &str,
     performer: &Performer<'_>,
     settings: &Settings,
 ) -> Result<Answer, Problem> {
     let caller = || Caller::of(&request, settings, performer, now());
-    match route {
-        Route::Room(room) => rooms::look(performer, settings, caller()?, query, room),
-        Route::Manage(command) => {
-            let caller = caller()?;
-            rooms::perform(command, performer, settings, caller, query, request).await
-        }
-        Route::Health => Ok(Answer::json(200, &json!({ "status": "ok" }))),
-        Route::Ready => {
+    let kind = match asked.operation {
+        Operation::Health => return Ok(Answer::json(200, &Health { status: "ok" })),
+        Operation::Ready => {
             performer.command(&["PING".to_owned()])?;
-            Ok(Answer::json(200, &json!({ "status": "ready" })))
+            return Ok(Answer::json(200, &Health { status: "ready" }));
         }
-        Route::Config => Ok(config(&request, settings)),
-        Route::Rooms => rooms::list(performer, settings, &caller()?, query),
-        Route::Stats => stats::stats(performer, settings, Scope::Overall, &caller()?, now()),
-        Route::RoomStats(room) => {
+        Operation::Description => return Ok(description(settings)),
+        Operation::Configuration => return Ok(configuration(&request, settings)),
+        Operation::Rooms => return rooms::list(&asked, performer, settings, &caller()?),
+        Operation::TotalFigures => {
+            return stats::stats(performer, settings, Scope::Overall, &caller()?, now());
+        }
+        Operation::RoomFigures => {
+            let (room, caller) = (asked.room()?, caller()?);
+            caller.reading(settings, room)?;
+            rooms::admitted(&asked, performer, &caller)?;
+            return stats::stats(performer, settings, Scope::Room(room), &caller, now());
+        }
+        Operation::Room => return rooms::look(&asked, performer, settings, caller()?),
+        Operation::Messages => return messages::read(&asked, performer, settings, &caller()?),
+        Operation::Post => {
             let caller = caller()?;
-            caller.reading(settings, &room)?;
-            rooms::admitted(performer, &caller, query, &room)?;
-            stats::stats(performer, settings, Scope::Room(&room), &caller, now())
+            return messages::post(&asked, performer, settings, caller, request).await;
         }
-        Route::Messages(room) => {
-            let caller = caller()?;
-            caller.reading(settings, &room)?;
-            let user = caller.user(query)?;
-            messages::read(performer, settings, &room, user.as_ref(), query)
+        Operation::Presence => return people::present(&asked, performer, settings, &caller()?),
+        Operation::Members => {
+            return people::list(&asked, performer, settings, caller()?, RoomList::Granted);
         }
-        Route::Post(room) => {
-            let caller = caller()?;
-            caller.writing(settings, &room)?;
-            messages::post(performer, settings, &room, caller, request).await
+        Operation::Bans => {
+            return people::list(&asked, performer, settings, caller()?, RoomList::Bans);
         }
-        Route::Events(_) => Err(Problem::new(ErrorCode::Internal)),
-    }
+        Operation::Mutes => {
+            return people::list(&asked, performer, settings, caller()?, RoomList::Mutes);
+        }
+        Operation::LookRead => return people::look_read(&asked, performer, settings, caller()?),
+        Operation::Events => return Err(Problem::new(ErrorCode::Internal)),
+        // The rest are frames.
+        Operation::Read => "read",
+        Operation::Create => "create",
+        Operation::Configure => "configure",
+        Operation::DeleteRoom => "delete_room",
+        Operation::Grant => "grant",
+        Operation::Revoke => "revoke",
+        Operation::KickFromRoom | Operation::Kick => "kick",
+        Operation::Ban => "ban",
+        Operation::Mute => "mute",
+        Operation::Unban | Operation::Unmute => "unban",
+        Operation::Direct => "direct",
+    };
+    let caller = caller()?;
+    command::perform(kind, asked, performer, settings, caller, request).await
+}
+
+/// The description of this API, as it is here: without the alternative of no credentials where none do
+/// not do.
+fn description(settings: &Settings) -> Answer {
+    let text = if settings.anonymous {
+        DESCRIPTION.to_owned()
+    } else {
+        DESCRIPTION.replacen(r#""security":[{},"#, r#""security":["#, 1)
+    };
+    Answer::text(text)
 }
 
 /// What a client needs before it connects.
-fn config(request: &IncomingRequest, settings: &Settings) -> Answer {
+fn configuration(request: &IncomingRequest, settings: &Settings) -> Answer {
     let header = |name: &str| {
         let values = request.headers().get(name);
         values
@@ -181,27 +201,14 @@ fn config(request: &IncomingRequest, settings: &Settings) -> Answer {
     let scheme = if secure { "wss" } else { "ws" };
     Answer::json(
         200,
-        &json!({
-            "protocol": SUBPROTOCOL,
-            "websocket_url": format!("{scheme}://{authority}/ws"),
-            "anonymous": settings.anonymous,
-            "default_rooms": settings.hub.default_rooms,
-            "limits": AnnouncedLimits::from(&settings.hub.limits),
-        }),
+        &Configuration {
+            protocol: SUBPROTOCOL,
+            websocket_url: format!("{scheme}://{authority}/ws"),
+            anonymous: settings.anonymous,
+            default_rooms: settings.hub.default_rooms.clone(),
+            limits: AnnouncedLimits::from(&settings.hub.limits),
+        },
     )
-}
-
-/// One parameter of a query.
-fn parameter(query: &str, name: &str) -> Option<String> {
-    query
-        .split('&')
-        .find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
-        .map(decoded)
-}
-
-/// A part of a path or query without its percent-encoding. What is not UTF-8 then is no name.
-fn decoded(text: &str) -> String {
-    percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
 
 fn now() -> Timestamp {

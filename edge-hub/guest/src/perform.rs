@@ -121,13 +121,7 @@ impl<'a> Performer<'a> {
                     reply.and_then(|reply| read(redis::appended(&reply))),
                 ))
             }
-            Effect::Mark { room, user, seq } => {
-                let call = redis::mark(&self.settings.keyspace, &room, &user, seq);
-                let reply = self.call(&call);
-                Here(Event::Marked(
-                    reply.and_then(|reply| read(redis::marked(&reply))),
-                ))
-            }
+            Effect::Mark { room, user, seq } => Here(Event::Marked(self.mark(&room, &user, seq))),
             Effect::Load {
                 room,
                 user,

@@ -5,6 +5,7 @@ use clustertalk_core::hub::Settings as HubSettings;
 use clustertalk_core::ids::RoomName;
 use clustertalk_core::limits::Limits;
 use clustertalk_core::redis::Keyspace;
+use clustertalk_core::store::Webhooks;
 use spin_sdk::variables;
 
 pub struct Settings {
@@ -28,6 +29,10 @@ impl Settings {
 pub fn read() -> Result<Settings, String> {
     let variable =
         |name: &str| variables::get(name).map_err(|error| format!("variable `{name}`: {error}"));
+    let webhooks = variable("webhooks")?;
+    let webhooks = Webhooks::parse(&webhooks).ok_or_else(|| {
+        format!("variable `webhooks`: give `public`, `all` or nothing, got `{webhooks}`")
+    })?;
     let keyspace = Keyspace::new(variable("redis_prefix")?).map_err(|error| error.to_string())?;
     let default_rooms = variable("rooms")?
         .split(',')
@@ -54,7 +59,7 @@ pub fn read() -> Result<Settings, String> {
             issuers,
             limits,
         },
-        keyspace,
+        keyspace: keyspace.with_webhooks(webhooks),
         redis_url: variable("redis_url")?,
         anonymous: variable("anonymous")? == "true",
         publish_keys,

@@ -36,9 +36,8 @@ impl Service for Admin {
     type Handler = Driver;
 
     async fn respond(&self, request: Request<Incoming>, _peer: SocketAddr) -> Response<Body> {
-        if !self.origins.allow_request(&request) {
-            let reason = "pages of this origin may not look here";
-            return Refusal::new(StatusCode::FORBIDDEN, "bad_origin", reason).into_response();
+        if let Err(refusal) = self.origins.admit(&request) {
+            return refusal.into_response();
         }
         if let Some(health) = self.edge.health(&request).await {
             return health;

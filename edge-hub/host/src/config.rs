@@ -7,6 +7,8 @@
 mod file;
 mod reference;
 mod settings;
+mod tools;
+mod webhooks;
 
 use std::{
     collections::BTreeMap,
@@ -16,24 +18,39 @@ use std::{
     time::Duration,
 };
 
+use anstream::ColorChoice;
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
-use clustertalk_core::{
-    ids::{NameError, RoomName},
-    limits::Limits,
-};
+use clap_complete::Shell;
+use clustertalk_core::limits::Limits;
 
 use self::file::{File, id};
 use self::settings::{Admin, Settings};
 pub use self::settings::{DEFAULT_LOG, LogFormat, RedisUrl};
+use self::tools::{Color, VARIABLES};
+pub use self::tools::{
+    Database, Edge, Erase, Export, History, Rooms, Send, Stats, Tail, Token, TokenRole, User,
+    Verify,
+};
 use crate::{server::Origins, toml_file::FileError};
 
 /// Real-time chat on WebAssembly: the edge and its tools.
 #[derive(Debug, Parser)]
-#[command(name = "clustertalk", version, about, max_term_width = 100)]
+#[command(name = "clustertalk", version, about, max_term_width = 100, after_help = EXIT_CODES)]
 struct Cli {
+    /// When output has colours.
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value = "auto",
+        value_name = "WHEN"
+    )]
+    color: Color,
     #[command(subcommand)]
     command: RawCommand,
 }
+
+const EXIT_CODES: &str = "Exits with 0 if it is done, 1 if it failed, 2 if it was misused.";
 
 #[derive(Debug, Subcommand)]
 enum RawCommand {
@@ -43,52 +60,40 @@ enum RawCommand {
     Send(Send),
     /// Follow a room: one line a message, from now on or from a position.
     Tail(Tail),
-    /// Look for misconfigurations; exits with 1 if there is one.
-    Doctor(Settings),
+    /// Read a room's past: one line a message, the newest last.
+    History(History),
+    /// List the rooms that you may know of.
+    Rooms(Rooms),
+    /// Show what was counted, of a room or over all.
+    Stats(Stats),
+    /// Check the logs of rooms in Redis; exits with 1 if one is damaged.
+    Verify(Verify),
+    /// Export or erase what Redis holds of a user.
+    #[command(subcommand)]
+    User(User),
+    /// Make a token for development, signed with a secret of the application.
+    Token(Token),
+    /// Look for misconfigurations; exits with 1 if there is one that must be mended.
+    Doctor(Doctor),
     /// Print every setting, what it is and where that comes from.
     Config(Show),
+    /// Print what completes this program's commands in a shell.
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
 }
 
 /// The commands above that take settings.
 const WITH_SETTINGS: [&str; 3] = ["up", "doctor", "config"];
 
-#[derive(Debug, Clone, Args)]
-pub struct Edge {
-    /// Where the edge is.
-    #[arg(long, default_value = "http://127.0.0.1:3000", value_name = "URL")]
-    pub url: String,
-    /// Certificates in PEM to trust beside the public authorities.
-    #[arg(long, value_name = "FILE")]
-    pub ca: Option<PathBuf>,
-    /// The room.
-    #[arg(long, default_value = "general", value_name = "ROOM", value_parser = room)]
-    pub room: RoomName,
-}
-
-#[derive(Debug, Clone, Args)]
-pub struct Send {
+#[derive(Debug, Args)]
+struct Doctor {
     #[command(flatten)]
-    pub edge: Edge,
-    /// Who speaks.
-    #[arg(long, default_value = "cli", value_name = "NAME")]
-    pub user: String,
-    /// The message's id; sending the same id again stores nothing twice. Made up without it.
-    #[arg(long, value_name = "ID")]
-    pub id: Option<String>,
-    /// What to say.
-    pub text: String,
-}
-
-#[derive(Debug, Clone, Args)]
-pub struct Tail {
-    #[command(flatten)]
-    pub edge: Edge,
-    /// Begin after this position, SEQ-TAG, as `clustertalk send` prints it.
-    #[arg(long, value_name = "POSITION")]
-    pub after: Option<String>,
-    /// One JSON object a line.
+    settings: Settings,
+    /// One JSON object in the place of lines.
     #[arg(long)]
-    pub json: bool,
+    json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -100,19 +105,24 @@ struct Show {
     markdown: bool,
 }
 
-fn room(text: &str) -> Result<RoomName, NameError> {
-    RoomName::parse(text.strip_prefix('#').unwrap_or(text))
-}
-
 /// What to do, checked.
 #[derive(Debug)]
 pub enum Command {
-    Up(Config),
+    Up(Box<Config>),
     Send(Send),
     Tail(Tail),
-    Doctor(Config),
+    History(History),
+    Rooms(Rooms),
+    Stats(Stats),
+    Verify(Verify),
+    User(User),
+    /// With the values of the environment for variables of the application.
+    Token(Token, BTreeMap<String, String>),
+    /// What to look at, and whether to answer with JSON. Settings that contradict each other are a
+    /// finding too.
+    Doctor(Box<Result<Config, ConfigError>>, bool),
     /// Print this.
-    Config(String),
+    Print(String),
 }
 
 /// What an edge is to be.
@@ -124,6 +134,7 @@ pub struct Config {
     pub data: PathBuf,
     /// Without one, a private Redis is started.
     pub redis: Option<RedisUrl>,
+    pub redis_tls: RedisTlsFiles,
     pub manifest: PathBuf,
     /// Anyone may choose a name, wherever this edge listens and whoever else makes tokens.
     pub allow_anonymous: bool,
@@ -137,6 +148,7 @@ pub struct Config {
     pub connections: usize,
     pub connections_per_address: usize,
     pub traces: Option<Traces>,
+    pub webhooks: crate::webhooks::Settings,
     /// Values for variables of the application, by name.
     pub spin_variables: BTreeMap<String, String>,
 }
@@ -148,10 +160,21 @@ pub struct TlsFiles {
     pub key: PathBuf,
 }
 
+/// For a `rediss` URL; all of it is PEM.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RedisTlsFiles {
+    /// The only authorities that may certify Redis, in the place of the public ones.
+    pub ca: Option<PathBuf>,
+    /// What this edge shows to a Redis that asks for it.
+    pub client: Option<TlsFiles>,
+}
+
 /// Traces are asked for. Where they go, and with which headers, OpenTelemetry's exporter reads from
 /// the environment by itself.
 #[derive(Debug, Clone)]
 pub struct Traces {
+    /// The URL of the collector.
+    pub endpoint: String,
     /// Of all messages, from 0 to 1.
     pub share: f64,
     /// What this edge is called, if not `clustertalk`.
@@ -176,7 +199,8 @@ pub enum ConfigError {
     Anonymous(IpAddr),
 }
 
-/// Reads everything. Misuse of the command line, and `--help`, end the process.
+/// Reads everything, and decides whether output has colours. Misuse of the command line, and
+/// `--help`, end the process.
 ///
 /// # Errors
 /// What the file or the settings together make impossible.
@@ -193,23 +217,79 @@ pub fn read() -> Result<Command, ConfigError> {
         file,
     };
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    match cli.color {
+        Color::Auto => ColorChoice::Auto,
+        Color::Always => ColorChoice::Always,
+        Color::Never => ColorChoice::Never,
+    }
+    .write_global();
     Ok(match cli.command {
-        RawCommand::Up(settings) => Command::Up(Config::check(settings, &given)?),
-        RawCommand::Doctor(settings) => Command::Doctor(Config::check(settings, &given)?),
-        RawCommand::Config(show) if show.markdown => Command::Config(reference::markdown()),
+        RawCommand::Up(settings) => Command::Up(Box::new(Config::check(settings, &given)?)),
+        RawCommand::Doctor(Doctor { settings, json }) => {
+            Command::Doctor(Box::new(Config::check(settings, &given)), json)
+        }
+        RawCommand::Config(show) if show.markdown => Command::Print(reference::markdown()),
         RawCommand::Config(show) => {
             Config::check(show.settings, &given)?;
-            Command::Config(reference::present(&given))
+            Command::Print(reference::present(&given))
         }
         RawCommand::Send(send) => Command::Send(send),
         RawCommand::Tail(tail) => Command::Tail(tail),
+        RawCommand::History(history) => Command::History(history),
+        RawCommand::Rooms(rooms) => Command::Rooms(rooms),
+        RawCommand::Stats(stats) => Command::Stats(stats),
+        RawCommand::Verify(mut verify) => {
+            verify.database.find()?;
+            Command::Verify(verify)
+        }
+        RawCommand::User(mut user) => {
+            user.database().find()?;
+            Command::User(user)
+        }
+        RawCommand::Token(token) => Command::Token(token, spin_variables()),
+        RawCommand::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "clustertalk", &mut script);
+            Command::Print(String::from_utf8_lossy(&script).into_owned())
+        }
     })
+}
+
+impl Database {
+    /// Looks where else a Redis is named, as for an edge.
+    fn find(&mut self) -> Result<(), ConfigError> {
+        let file = File::read(self.config.as_deref())?;
+        if self.redis.is_none() {
+            self.redis = named_redis().or_else(|| file.value("redis").map(RedisUrl::new));
+        }
+        let path = |given: &Option<PathBuf>, name: &str| {
+            given
+                .clone()
+                .or_else(|| file.value(name).map(PathBuf::from))
+        };
+        self.redis_ca = path(&self.redis_ca, "redis-ca");
+        self.redis_certificate = path(&self.redis_certificate, "redis-certificate");
+        self.redis_key = path(&self.redis_key, "redis-key");
+        Ok(())
+    }
+}
+
+/// The Redis that the environment names.
+fn named_redis() -> Option<RedisUrl> {
+    let named = given_by("REDIS_URL").or_else(|| given_by("SPIN_VARIABLE_REDIS_URL"));
+    named.map(RedisUrl::new)
 }
 
 /// The command line with its variables, and what a file says as defaults.
 fn command(file: &File) -> clap::Command {
     let names: Vec<String> = names().collect();
-    WITH_SETTINGS.iter().fold(Cli::command(), |command, with| {
+    let cli = Cli::command().mut_subcommands(|command| {
+        match WITH_SETTINGS.contains(&command.get_name()) {
+            true => command,
+            false => with_variables(command),
+        }
+    });
+    WITH_SETTINGS.iter().fold(cli, |command, with| {
         command.mut_subcommand(with, |command| {
             let command = command.mut_args(|arg| match arg.get_long() {
                 Some(name) if names.iter().any(|known| known == name) => {
@@ -224,6 +304,20 @@ fn command(file: &File) -> clap::Command {
             file.fill(command)
         })
     })
+}
+
+/// A command that takes no settings, with its variables.
+fn with_variables(command: clap::Command) -> clap::Command {
+    let command = command.mut_args(|arg| {
+        let named = |(long, _): &&(&str, &str)| arg.get_long() == Some(*long);
+        match VARIABLES.iter().find(named) {
+            Some((_, variable)) if env::var_os(variable).is_none_or(|value| !value.is_empty()) => {
+                arg.env(*variable).hide_env_values(true)
+            }
+            _ => arg,
+        }
+    });
+    command.mut_subcommands(with_variables)
 }
 
 /// The settings alone, as flags.
@@ -274,6 +368,24 @@ impl Given {
         self.settings.as_ref()?.value_source(&id(name))
     }
 
+    /// A certificate and its key: both or neither.
+    fn pair(
+        &self,
+        (certificate_name, certificate): (&str, &Option<PathBuf>),
+        (key_name, key): (&str, &Option<PathBuf>),
+    ) -> Result<Option<TlsFiles>, ConfigError> {
+        match (certificate.clone(), key.clone()) {
+            (None, None) => Ok(None),
+            (Some(certificate), Some(key)) => Ok(Some(TlsFiles { certificate, key })),
+            (Some(_), None) => {
+                Err(self.refuse(certificate_name, format!("`{key_name}` is missing")))
+            }
+            (None, Some(_)) => {
+                Err(self.refuse(key_name, format!("`{certificate_name}` is missing")))
+            }
+        }
+    }
+
     fn refuse(&self, name: &str, reason: impl Into<String>) -> ConfigError {
         let mut origin = self.origin(name);
         if self.file.place(name) == Some(&origin) {
@@ -308,35 +420,36 @@ impl Config {
             given.refuse(&format!("limit-{name}"), error.to_string())
         })?;
         let spin_variables = spin_variables();
-        let named = || {
-            let others = [
-                given_by("REDIS_URL"),
-                spin_variables.get("redis_url").cloned(),
-            ];
-            others.into_iter().flatten().next().map(RedisUrl::new)
-        };
         let redis = match given.is_asked("redis") {
             true => settings.redis.clone(),
-            false => named().or(settings.redis.clone()),
+            false => named_redis().or(settings.redis.clone()),
         };
-        let tls = match (&settings.tls_certificate, &settings.tls_key) {
-            (None, None) => None,
-            (Some(certificate), Some(key)) => Some(TlsFiles {
-                certificate: certificate.clone(),
-                key: key.clone(),
-            }),
-            (Some(_), None) => {
-                return Err(given.refuse("tls-certificate", "`tls-key` is missing"));
-            }
-            (None, Some(_)) => {
-                return Err(given.refuse("tls-key", "`tls-certificate` is missing"));
-            }
+        let tls = given.pair(
+            ("tls-certificate", &settings.tls_certificate),
+            ("tls-key", &settings.tls_key),
+        )?;
+        let redis_tls = RedisTlsFiles {
+            ca: settings.redis_ca.clone(),
+            client: given.pair(
+                ("redis-certificate", &settings.redis_certificate),
+                ("redis-key", &settings.redis_key),
+            )?,
         };
+        let is_plain = |url: &RedisUrl| !url.reveal().starts_with("rediss:");
+        if redis_tls != RedisTlsFiles::default() && redis.as_ref().is_none_or(is_plain) {
+            let name = match &redis_tls.ca {
+                Some(_) => "redis-ca",
+                None => "redis-certificate",
+            };
+            let reason =
+                "nothing would be encrypted; give the URL of a Redis that begins with `rediss://`";
+            return Err(given.refuse(name, reason));
+        }
         let endpoints = [
             "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
             "OTEL_EXPORTER_OTLP_ENDPOINT",
         ];
-        let is_traced = endpoints.into_iter().any(|name| given_by(name).is_some());
+        let endpoint = endpoints.into_iter().find_map(given_by);
         Ok(Self {
             admin: match settings.admin {
                 None => Some(usual_admin(settings.listen)),
@@ -347,6 +460,7 @@ impl Config {
             listen: settings.listen,
             data: settings.data,
             redis,
+            redis_tls,
             manifest: settings.manifest,
             allow_anonymous: settings.allow_anonymous,
             tls,
@@ -356,11 +470,13 @@ impl Config {
             limits,
             connections: settings.limits.limit_connections,
             connections_per_address: settings.limits.limit_connections_per_address,
-            traces: is_traced.then(|| Traces {
+            traces: endpoint.map(|endpoint| Traces {
+                endpoint,
                 share: settings.trace_share,
                 service: given_by("OTEL_SERVICE_NAME"),
                 authority: given_by("OTEL_EXPORTER_OTLP_CERTIFICATE").map(PathBuf::from),
             }),
+            webhooks: webhooks::check(&settings.webhooks, given)?,
             spin_variables,
         })
     }
@@ -385,9 +501,11 @@ fn origins(settings: &Settings, given: &Given) -> Result<Origins, ConfigError> {
         let advice = "give scheme and host without a path, such as https://chat.example.org";
         return Err(given.refuse("origin", format!("`{bad}` is not an origin; {advice}")));
     }
-    Ok(match &settings.origin[..] {
-        [] => Origins::for_address(settings.listen),
-        listed => Origins::Listed(listed.to_vec()),
+    let listed = settings.origin.clone();
+    Ok(match Origins::for_address(settings.listen) {
+        Origins::Loopback(_) => Origins::Loopback(listed),
+        _ if listed.is_empty() => Origins::Same,
+        _ => Origins::Listed(listed),
     })
 }
 

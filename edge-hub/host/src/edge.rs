@@ -1,5 +1,7 @@
 //! The running edge: what its requests and sockets share, and which of them goes where.
 
+mod arrival;
+
 use std::{
     collections::BTreeMap,
     convert::Infallible,
@@ -17,7 +19,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::{
     Method, Request, Response, StatusCode,
     body::Incoming,
-    header::{CONTENT_TYPE, HeaderValue},
+    header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER},
 };
 
 use tokio::time::timeout;
@@ -28,9 +30,13 @@ use crate::{
     pace::Paces,
     relay::Relay,
     sandbox::{CallError, Sandbox},
-    server::{Body, Origins, Refusal, Server, Service, Upgrade},
+    server::{
+        Body, Origins, Refusal, Server, Service, Upgrade,
+        cors::{self, Reader},
+    },
     traces,
 };
+use arrival::arrived;
 
 /// An edge is not ready if it has not heard itself through Redis for so long, in milliseconds.
 const STALE_HEARTBEAT: u64 = 3_000;
@@ -151,8 +157,14 @@ impl Edge {
             "/readyz" => Some(match self.unready().await {
                 None => state(StatusCode::OK, r#"{"status":"ready"}"#),
                 Some(reason) => {
-                    let body = serde_json::json!({ "status": "unready", "reason": reason });
-                    state(StatusCode::SERVICE_UNAVAILABLE, body.to_string())
+                    let body = serde_json::json!({
+                        "type": "error", "code": "unavailable", "message": reason,
+                        "status": "unready", "reason": reason, "retry_after_ms": 1000,
+                    });
+                    let mut unready = state(StatusCode::SERVICE_UNAVAILABLE, body.to_string());
+                    let headers = unready.headers_mut();
+                    headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+                    unready
                 }
             }),
             _ => None,
@@ -213,14 +225,18 @@ impl Service for EdgeService {
 
     async fn respond(&self, request: Request<Incoming>, _peer: SocketAddr) -> Response<Body> {
         let Self(edge, origins) = self;
-        if !origins.allow_request(&request) {
-            let reason = "pages of this origin may not use this edge";
-            return Refusal::new(StatusCode::FORBIDDEN, "bad_origin", reason).into_response();
+        let reader = match origins.admit(&request) {
+            Ok(reader) => reader,
+            Err(refusal) => return Reader::nobody().sign(refusal.into_response()),
+        };
+        if cors::is_preflight(&request) {
+            return reader.sign(cors::preflight());
         }
-        match edge.health(&request).await {
+        let response = match edge.health(&request).await {
             Some(health) => health,
             None => component(edge, request).await,
-        }
+        };
+        reader.sign(response)
     }
 
     fn is_websocket(&self, path: &str) -> bool {
@@ -257,6 +273,10 @@ async fn component(edge: &Arc<Edge>, request: Request<Incoming>) -> Response<Bod
         return Refusal::new(StatusCode::NOT_FOUND, "not_found", "nothing is served here")
             .into_response();
     };
+    let request = match arrived(request).await {
+        Ok(request) => request,
+        Err(refusal) => return refusal.into_response(),
+    };
     match traces::first("request", edge.sandbox.http(component, request)).await {
         Ok(response) => response.map(|body| body.map_err(std::io::Error::other).boxed_unsync()),
         Err(CallError::Busy) => Refusal::new(
@@ -273,6 +293,7 @@ async fn component(edge: &Arc<Edge>, request: Request<Incoming>) -> Response<Bod
                 "internal",
                 "the request could not be handled",
             )
+            .retry_after(1)
             .into_response()
         }
     }

@@ -24,27 +24,49 @@ use url::Url;
 /// # Errors
 /// Nobody listens there, or who does cannot prove to be that host.
 pub async fn connect(url: &Url, authority: Option<&Path>) -> Result<SendRequest<Full<Bytes>>> {
-    let is_tls = match url.scheme() {
-        "http" => false,
-        "https" => true,
+    match url.scheme() {
+        "http" => connect_plain(url).await,
+        "https" => connect_trusting(url, &Arc::new(trust(authority)?)).await,
         _ => bail!("`{url}`: only http:// and https:// are supported here"),
-    };
-    let host = url.host_str().context("the URL has no host")?;
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    let port = url.port_or_known_default().context("the URL has no port")?;
-    let stream = TcpStream::connect((bare, port)).await?;
-    stream.set_nodelay(true)?;
-    if !is_tls {
-        let (sender, connection) = handshake(TokioIo::new(stream)).await?;
-        tokio::spawn(connection);
-        return Ok(sender);
     }
-    let name = ServerName::try_from(bare.to_owned())?;
-    let connector = TlsConnector::from(Arc::new(trust(authority)?));
-    let stream = connector.connect(name, stream).await?;
+}
+
+/// The same for whoever connects often, with what [`trust`] answers.
+///
+/// # Errors
+/// As of [`connect`].
+pub async fn connect_trusting(
+    url: &Url,
+    trust: &Arc<ClientConfig>,
+) -> Result<SendRequest<Full<Bytes>>> {
+    if url.scheme() != "https" {
+        return connect_plain(url).await;
+    }
+    let name = ServerName::try_from(bare_host(url)?.to_owned())?;
+    let connector = TlsConnector::from(Arc::clone(trust));
+    let stream = connector.connect(name, open(url).await?).await?;
     let (sender, connection) = handshake(TokioIo::new(stream)).await?;
     tokio::spawn(connection);
     Ok(sender)
+}
+
+async fn connect_plain(url: &Url) -> Result<SendRequest<Full<Bytes>>> {
+    let (sender, connection) = handshake(TokioIo::new(open(url).await?)).await?;
+    tokio::spawn(connection);
+    Ok(sender)
+}
+
+async fn open(url: &Url) -> Result<TcpStream> {
+    let port = url.port_or_known_default().context("the URL has no port")?;
+    let stream = TcpStream::connect((bare_host(url)?, port)).await?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+/// Without the brackets of an IPv6 address.
+fn bare_host(url: &Url) -> Result<&str> {
+    let host = url.host_str().context("the URL has no host")?;
+    Ok(host.trim_start_matches('[').trim_end_matches(']'))
 }
 
 /// What a request to this URL has to have as its `Host`.
@@ -52,7 +74,11 @@ pub fn host(url: &Url) -> &str {
     &url[url::Position::BeforeHost..url::Position::AfterPort]
 }
 
-fn trust(authority: Option<&Path>) -> Result<ClientConfig> {
+/// Whom a client trusts: the public authorities, and those of a file in PEM.
+///
+/// # Errors
+/// If the file is none.
+pub fn trust(authority: Option<&Path>) -> Result<ClientConfig> {
     let mut roots = RootCertStore {
         roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
     };

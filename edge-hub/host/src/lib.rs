@@ -16,6 +16,7 @@ pub mod metrics;
 pub mod pace;
 pub mod policy;
 pub mod queue;
+pub mod redis_client;
 pub mod relay;
 pub mod sandbox;
 pub mod server;
@@ -24,6 +25,7 @@ pub mod store;
 pub mod stream;
 pub mod toml_file;
 pub mod traces;
+pub mod webhooks;
 pub mod websocket;
 
 #[cfg(test)]

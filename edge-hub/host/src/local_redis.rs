@@ -111,7 +111,11 @@ impl LocalRedis {
     }
 }
 
-fn find_server() -> Result<PathBuf> {
+/// The server that would be started.
+///
+/// # Errors
+/// None is installed; the message says how to get one.
+pub fn find_server() -> Result<PathBuf> {
     let directories = crate::config::search_path();
     let found = SERVERS.iter().find_map(|name| {
         directories
@@ -123,6 +127,17 @@ fn find_server() -> Result<PathBuf> {
         "no redis-server or valkey-server is installed; install one (Debian: `apt-get install redis-server`, \
          macOS: `brew install redis`), or give the URL of a running one by `--redis redis://HOST:PORT`",
     )
+}
+
+/// The URL of the private Redis that an edge has on this data folder now.
+pub fn running(data: &Path) -> Option<String> {
+    let mut file = File::open(data.join("redis").join("in-use")).ok()?;
+    if !matches!(file.try_lock(), Err(TryLockError::WouldBlock)) {
+        return None;
+    }
+    let mut url = String::new();
+    file.read_to_string(&mut url).ok()?;
+    Some(url.trim().to_owned())
 }
 
 async fn lock(folder: &Path) -> Result<(File, Option<u16>)> {

@@ -14,6 +14,7 @@ use clustertalk_core::protocol::CloseCode;
 use crate::{
     edge::Edge,
     sandbox::{ComponentMetrics, Histogram, TIME_BOUNDS},
+    webhooks::Endpoint,
 };
 
 /// Everything this edge counts.
@@ -41,6 +42,7 @@ pub fn text(edge: &Edge) -> String {
         page.line(name, &format!("action=\"{action}\""), count);
     }
     components(&mut page, &edge.sandbox().snapshot());
+    webhooks(&mut page, edge);
     page.0
 }
 
@@ -278,6 +280,16 @@ fn components(page: &mut Page, components: &[ComponentMetrics]) {
             page.line(name, &labels, read(metrics));
         }
     }
+    let name = "clustertalk_component_swap_seconds";
+    page.head(
+        name,
+        "gauge",
+        "From the file in its place to the last switch to it; 0 before the first.",
+    );
+    for metrics in components {
+        let labels = format!("component=\"{}\"", metrics.component);
+        page.line(name, &labels, metrics.swap_time.as_secs_f64());
+    }
     page.head(
         "clustertalk_component_info",
         "gauge",
@@ -299,6 +311,57 @@ fn components(page: &mut Page, components: &[ComponentMetrics]) {
     for metrics in components {
         let labels = format!("component=\"{}\"", metrics.component);
         page.histogram(name, &labels, &metrics.call_times);
+    }
+}
+
+fn webhooks(page: &mut Page, edge: &Edge) {
+    type Read = fn(&Endpoint) -> f64;
+    let endpoints = edge.relay().webhooks();
+    let endpoints = endpoints.map_or(&[][..], |webhooks| webhooks.endpoints());
+    let figures: [(&str, &str, &str, Read); 6] = [
+        (
+            "clustertalk_webhooks_delivered_total",
+            "counter",
+            "Events that an endpoint has taken.",
+            |endpoint| load(&endpoint.figures.delivered) as f64,
+        ),
+        (
+            "clustertalk_webhooks_failed_total",
+            "counter",
+            "Requests to an endpoint that failed; they are tried again.",
+            |endpoint| load(&endpoint.figures.failed) as f64,
+        ),
+        (
+            "clustertalk_webhooks_expired_total",
+            "counter",
+            "Events that were given up for their age, once the endpoint was told.",
+            |endpoint| load(&endpoint.figures.expired) as f64,
+        ),
+        (
+            "clustertalk_webhooks_dropped_total",
+            "counter",
+            "Events that a full queue dropped, once the endpoint was told.",
+            |endpoint| load(&endpoint.figures.dropped) as f64,
+        ),
+        (
+            "clustertalk_webhooks_lag_seconds",
+            "gauge",
+            "Age of the oldest event that this edge is telling an endpoint.",
+            |endpoint| endpoint.lag().as_secs_f64(),
+        ),
+        (
+            "clustertalk_webhooks_gone",
+            "gauge",
+            "1 for an endpoint that answered 410 and is told nothing more.",
+            |endpoint| f64::from(u8::from(endpoint.is_gone())),
+        ),
+    ];
+    for (name, kind, help, read) in figures {
+        page.head(name, kind, help);
+        for endpoint in endpoints {
+            let labels = format!("endpoint=\"{}\"", endpoint.settings.name);
+            page.line(name, &labels, read(endpoint));
+        }
     }
 }
 

@@ -36,6 +36,7 @@ use self::{
 use crate::{
     queue::Queue,
     store::{Store, StoreError},
+    webhooks::Webhooks,
     websocket::encode_text,
 };
 
@@ -55,6 +56,7 @@ pub struct Relay {
     subscriber: Subscriber,
     statistics: Statistics,
     catching_up: Semaphore,
+    webhooks: Option<Arc<Webhooks>>,
     pub figures: Figures,
 }
 
@@ -143,21 +145,27 @@ impl RoomHandle {
 }
 
 impl Relay {
-    pub fn new(store: Store) -> Arc<Self> {
+    pub fn new(store: Store, webhooks: Option<Arc<Webhooks>>) -> Arc<Self> {
         Arc::new_cyclic(|relay| Self {
-            subscriber: Subscriber::start(store.clone(), relay.clone()),
+            subscriber: Subscriber::start(store.clone(), relay.clone(), webhooks.is_some()),
             statistics: Statistics::start(store.clone()),
             store,
             rooms: Mutex::default(),
             unreadable: Mutex::default(),
             users: Arc::default(),
             catching_up: Semaphore::new(CATCH_UPS),
+            webhooks,
             figures: Figures::default(),
         })
     }
 
     pub fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// Who tells servers of the operator, if there are any.
+    pub fn webhooks(&self) -> Option<&Arc<Webhooks>> {
+        self.webhooks.as_ref()
     }
 
     /// Lets a connection follow a room from `since` on; the room answers it with `joined`.
@@ -329,6 +337,13 @@ impl Relay {
     fn resync(&self) {
         for handle in self.rooms().values() {
             let _ = handle.control.send(Control::Resync);
+        }
+        self.sweep_webhooks();
+    }
+
+    fn sweep_webhooks(&self) {
+        if let Some(webhooks) = &self.webhooks {
+            webhooks.sweep();
         }
     }
 

@@ -14,6 +14,7 @@ mod http;
 mod metrics;
 mod redis;
 mod source;
+mod stderr;
 mod store;
 
 use std::{
@@ -37,6 +38,7 @@ use self::{
     bindings::SocketHandlerPre,
     guard::Allowance,
     redis::RedisFigures,
+    stderr::Stderr,
     store::{Context, State},
 };
 pub use self::{
@@ -136,6 +138,7 @@ impl Sandbox {
             policies.extend(analytics.clone().map(Policy::Analytics));
             let context = Arc::new(Context {
                 name: id.clone(),
+                stderr: Stderr::new(id),
                 variables: component.variables.clone(),
                 allowed_hosts: Arc::new(component.allowed_hosts.clone()),
                 redis: Arc::clone(&redis),

@@ -1,17 +1,19 @@
 //! The listening side: accepts connections within caps, serves plain requests by hyper, and turns
 //! upgrade requests into [`socket`](crate::socket)s.
 //!
-//! After a handshake nothing of hyper stays: the bare `TcpStream` moves to a task of its own, and
-//! hyper's read buffer, which would pin 8 KiB a connection, is copied out and dropped.
+//! After a handshake nothing of hyper stays: the bare stream moves to a task of its own, and hyper's
+//! read buffer, which would pin 8 KiB a connection, is copied out and dropped.
 
 mod admission;
 mod connection;
+pub mod cors;
 mod handshake;
 mod listen;
 mod network;
 mod origins;
 mod registry;
 mod tls;
+mod wire;
 
 use std::{
     future::Future,
@@ -125,7 +127,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            origins: Origins::Loopback,
+            origins: Origins::Loopback(Vec::new()),
             tls: None,
             socket: socket::Limits::default(),
             queue_bytes: DEFAULT_QUEUE_BYTES,
@@ -254,14 +256,52 @@ impl Refusal {
         self.with_header(RETRY_AFTER, HeaderValue::from(seconds))
     }
 
-    /// The answer: an error of the protocol as JSON, and the end of the connection.
-    pub fn into_response(self) -> Response<Body> {
-        let error = serde_json::json!({
+    /// An error of the protocol, as JSON.
+    fn body(&self) -> String {
+        let mut error = serde_json::json!({
             "type": "error",
             "code": self.code,
             "message": self.message,
         });
-        let body = Full::new(Bytes::from(error.to_string()));
+        if let Some((name, seconds)) = &self.header
+            && *name == RETRY_AFTER
+        {
+            let seconds = seconds
+                .to_str()
+                .ok()
+                .and_then(|seconds| seconds.parse::<u64>().ok());
+            error["retry_after_ms"] = seconds.map(|seconds| seconds * 1000).into();
+        }
+        error.to_string()
+    }
+
+    /// The whole answer as it goes over a wire that nobody else speaks on any more.
+    fn into_bytes(self) -> Vec<u8> {
+        let body = self.body();
+        let Self { status, header, .. } = self;
+        let reason = status.canonical_reason().unwrap_or_default();
+        let mut answer = format!(
+            "HTTP/1.1 {} {reason}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\
+             connection: close\r\n",
+            status.as_u16(),
+            body.len(),
+        )
+        .into_bytes();
+        if let Some((name, value)) = &header {
+            answer.extend_from_slice(name.as_str().as_bytes());
+            answer.extend_from_slice(b": ");
+            answer.extend_from_slice(value.as_bytes());
+            answer.extend_from_slice(b"\r\n");
+        }
+        answer.extend_from_slice(b"\r\n");
+        answer.extend_from_slice(body.as_bytes());
+        answer
+    }
+
+    /// The answer: an error of the protocol as JSON, and the end of the connection.
+    pub fn into_response(self) -> Response<Body> {
+        let body = self.body();
+        let body = Full::new(Bytes::from(body));
         let mut response = Response::new(body.map_err(|never| match never {}).boxed_unsync());
         *response.status_mut() = self.status;
         let headers = response.headers_mut();

@@ -8,6 +8,7 @@ use clustertalk_core::{
     limits::Limits,
     redis::{self as contract, Call, Keyspace, Presence, Value},
     store::{Attendance, Correction, Members, Range, Stretch},
+    time::Timestamp,
 };
 use redis::{
     AsyncConnectionConfig, Client, Cmd,
@@ -56,17 +57,17 @@ impl StoreError {
 }
 
 impl Store {
-    /// Prepares a connection to `url`; it is made, and made again after a loss, when needed.
+    /// Prepares a connection to the server of `client`; it is made, and made again after a loss,
+    /// when needed.
     ///
     /// # Errors
-    /// If the URL is not one of a Redis server.
+    /// If what the client says cannot be used.
     pub fn new(
-        url: &str,
+        client: Client,
         keyspace: Keyspace,
         edge: String,
         limits: Limits,
     ) -> Result<Self, StoreError> {
-        let client = Client::open(url)?;
         let config = ConnectionManagerConfig::new()
             .set_connection_timeout(Some(RESPONSE_TIME))
             .set_response_timeout(Some(RESPONSE_TIME))
@@ -205,6 +206,19 @@ impl Store {
             .lines()
             .find_map(|line| line.strip_prefix("redis_version:"));
         Ok(version.unwrap_or("unknown").trim().to_owned())
+    }
+
+    /// Redis' own time.
+    pub async fn time(&self) -> Result<Timestamp, StoreError> {
+        let reply = self.command(&["TIME".into()]).await?;
+        match reply[..] {
+            [Value::Bytes(ref seconds), Value::Bytes(ref micros)] => {
+                let number = |text| String::from_utf8_lossy(text).parse().unwrap_or(0_u64);
+                let millis = number(seconds) * 1000 + number(micros) / 1000;
+                Ok(Timestamp::from_millis(millis))
+            }
+            _ => Err(contract::ReplyError::Shape("TIME").into()),
+        }
     }
 
     /// The policy by which a full Redis would remove rooms in silence, if it has one.

@@ -42,6 +42,7 @@ identity = ""
 identity_secrets = ""
 publish_keys = ""
 closed_rooms = ""
+webhooks = ""
 limits = "{}"
 [component.hub.dependencies]
 "clustertalk:moderation/moderator@1.0.0" = { path = "target/components/moderation.wasm" }

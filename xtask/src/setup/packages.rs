@@ -72,6 +72,16 @@ impl Missing {
         }
     }
 
+    pub fn add_python(&mut self) {
+        // Debian's Python comes without what makes a virtual environment.
+        let mut asked = Command::new("python3");
+        asked.args(["-c", "import ensurepip, venv"]);
+        if process::output(&mut asked).is_err() {
+            self.apt.push("python3-venv");
+            self.homebrew.push("python");
+        }
+    }
+
     pub fn add_chromium(&mut self) {
         const BROWSERS: &[&str] = &["chromium", "chromium-browser", "google-chrome"];
         const MAC: &str = "/Applications/Google Chrome.app";

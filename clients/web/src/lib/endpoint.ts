@@ -11,16 +11,23 @@ export async function websocketUrl(): Promise<string> {
   return told(await answer(CONFIG)) ?? own;
 }
 
-/** The public rooms as they are now; `null` where the server does not tell. */
-export async function publicRooms(): Promise<readonly RoomSummary[] | null> {
-  const body = await answer(ROOMS);
+/** Whether names may be chosen, or a token is needed; `null` where the server does not tell. */
+export async function mayChooseName(): Promise<boolean | null> {
+  const config = await answer(CONFIG);
+  return isObject(config) && typeof config.anonymous === "boolean" ? config.anonymous : null;
+}
+
+/** The rooms that are open to the user, as they are now; `null` where the server does not tell. */
+export async function openRooms(token: string | null): Promise<readonly RoomSummary[] | null> {
+  const body = await answer(ROOMS, token);
   if (!isObject(body) || !Array.isArray(body.rooms)) return null;
   return body.rooms.filter(isSummary);
 }
 
-async function answer(path: string): Promise<unknown> {
+async function answer(path: string, token: string | null = null): Promise<unknown> {
   try {
-    const response = await fetch(path, { signal: AbortSignal.timeout(ANSWER_MS) });
+    const headers = token === null ? {} : { authorization: `Bearer ${token}` };
+    const response = await fetch(path, { headers, signal: AbortSignal.timeout(ANSWER_MS) });
     return response.ok ? await response.json() : null;
   } catch {
     return null;

@@ -22,3 +22,16 @@ function attempt<T>(action: () => T): T | undefined {
     return undefined;
   }
 }
+
+/** A setting of this tab alone, which ends with it. */
+export function recallHere(name: string): string | null {
+  return attempt(() => sessionStorage.getItem(`${PREFIX}.${name}`)) ?? null;
+}
+
+export function rememberHere(name: string, value: string): void {
+  attempt(() => sessionStorage.setItem(`${PREFIX}.${name}`, value));
+}
+
+export function forgetHere(name: string): void {
+  attempt(() => sessionStorage.removeItem(`${PREFIX}.${name}`));
+}

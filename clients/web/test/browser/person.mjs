@@ -1,5 +1,6 @@
 // A person at a browser: what he does, and what he sees.
-import { existsSync } from "node:fs";
+import assert from "node:assert/strict";
+import { existsSync, readFileSync } from "node:fs";
 import { chromium } from "playwright-core";
 
 const PATHS = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
@@ -14,6 +15,8 @@ const FLAGS = [
   "--no-first-run",
   "--no-pings",
 ];
+
+const AXE = readFileSync(new URL("../../node_modules/axe-core/axe.min.js", import.meta.url), "utf8");
 
 export function launch(...flags) {
   const executablePath = process.env.CHROMIUM_PATH ?? PATHS.find((path) => existsSync(path));
@@ -80,6 +83,48 @@ export class Person {
     await this.page.getByRole("textbox", { name: "Join or create a room" }).fill(room);
     await this.page.keyboard.press("Enter");
     await this.page.getByRole("log", { name: `Messages in ${room}`, busy: false }).waitFor();
+  }
+
+  /** Makes a room, and is in it. */
+  async create(name, { topic = "", private: isPrivate = false } = {}) {
+    await this.page.getByRole("button", { name: "New room" }).click();
+    const dialog = this.page.getByRole("dialog");
+    await dialog.getByLabel("Room name").fill(name);
+    await dialog.getByLabel("Topic, if you like").fill(topic);
+    if (isPrivate) await dialog.getByRole("checkbox", { name: /^Private/ }).check();
+    await dialog.getByRole("button", { name: "Create room" }).click();
+    await this.page.getByRole("log", { name: `Messages in ${name}`, busy: false }).waitFor();
+  }
+
+  /** Opens the settings of the room for something, and sees them gone. */
+  async settings(act) {
+    await this.page.getByRole("button", { name: "Room settings" }).click();
+    const dialog = this.page.getByRole("dialog");
+    await dialog.waitFor();
+    await act(dialog);
+    if (await dialog.isVisible()) await this.page.keyboard.press("Escape");
+    await dialog.waitFor({ state: "detached" });
+  }
+
+  /** What the open room is called on the wire. */
+  roomName() {
+    return this.page.evaluate(() => sessionStorage.getItem("clustertalk.active"));
+  }
+
+  /** A room in the list, by what is read out of it. */
+  room(label) {
+    return this.page.getByRole("navigation").getByRole("button", { name: new RegExp(`^${label}`) });
+  }
+
+  /** Nothing that axe finds keeps anybody from using the page as it is now. */
+  async accessible() {
+    // What fades in has no contrast yet.
+    await this.page.evaluate(() => Promise.all(document.getAnimations().map(({ finished, effect }) =>
+      effect.getComputedTiming().iterations === Infinity ? null : finished.catch(() => null))));
+    if (!(await this.page.evaluate(() => "axe" in globalThis))) await this.page.evaluate(AXE);
+    const { violations } = await this.page.evaluate(() => globalThis.axe.run());
+    const found = violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 200)).join("\n  ")}`);
+    assert.deepEqual(found, []);
   }
 
   leave() {

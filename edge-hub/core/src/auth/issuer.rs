@@ -76,6 +76,15 @@ pub(super) struct ClaimNames {
 pub(super) struct Secret(Vec<u8>);
 
 impl Secret {
+    /// The signature by it.
+    pub fn sign(&self, signed: &[u8]) -> Vec<u8> {
+        let mac = Hmac::<Sha256>::new_from_slice(&self.0);
+        mac.map_or_else(
+            |_| Vec::new(),
+            |mac| mac.chain_update(signed).finalize().into_bytes().to_vec(),
+        )
+    }
+
     /// Whether the signature was made with it, in constant time.
     pub fn verify(&self, signed: &[u8], signature: &[u8]) -> bool {
         let mac = Hmac::<Sha256>::new_from_slice(&self.0);
@@ -180,6 +189,10 @@ impl Issuers {
 
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    pub(super) fn all(&self) -> impl Iterator<Item = &Issuer> {
+        self.0.iter()
     }
 
     pub(super) fn named(&self, name: &str) -> Option<&Issuer> {

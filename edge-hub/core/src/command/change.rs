@@ -48,7 +48,7 @@ pub fn start(
         change,
     };
     let Some(text) = text else {
-        return append(hub, pending, None);
+        return append(hub, pending, None, None);
     };
     hub.emit(Effect::Review(ForReview {
         room: pending.room.clone(),
@@ -63,21 +63,24 @@ pub fn start(
 
 pub fn reviewed(hub: &mut Hub<'_>, mut pending: Pending, verdict: Verdict) {
     let most = hub.settings.limits.text_bytes;
-    let moderation = match &mut pending.change {
-        Change::Edit { text } => review::apply(verdict, text, most).moderation,
-        Change::Delete | Change::React { .. } => {
-            let mut moderation = review::apply(verdict, &mut String::new(), most).moderation;
-            if moderation.action == Action::Mask {
-                // Nothing can stand in the place of a reaction.
-                moderation.action = Action::Block;
-            }
-            moderation
-        }
+    let mut decision = match &mut pending.change {
+        Change::Edit { text } => review::apply(verdict, text, most),
+        Change::Delete | Change::React { .. } => review::apply(verdict, &mut String::new(), most),
     };
-    append(hub, pending, Some(moderation));
+    let is_edit = matches!(pending.change, Change::Edit { .. });
+    if !is_edit && decision.moderation.action == Action::Mask {
+        // Nothing can stand in the place of a reaction.
+        decision.moderation.action = Action::Block;
+    }
+    append(hub, pending, Some(decision.moderation), decision.label);
 }
 
-fn append(hub: &mut Hub<'_>, pending: Pending, moderation: Option<Moderation>) {
+fn append(
+    hub: &mut Hub<'_>,
+    pending: Pending,
+    moderation: Option<Moderation>,
+    label: Option<String>,
+) {
     let seed = hub.seed;
     let may_moderate = hub.role() >= Role::Moderator;
     let Some(live) = hub.live() else { return };
@@ -90,6 +93,7 @@ fn append(hub: &mut Hub<'_>, pending: Pending, moderation: Option<Moderation>) {
         seed,
     );
     draft.may_moderate = may_moderate;
+    draft.label = label;
     let mode = Mode::of(draft.action);
     hub.emit(Effect::Append {
         room: pending.room.clone(),

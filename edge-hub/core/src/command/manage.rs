@@ -38,8 +38,11 @@ pub fn create(
     };
     let name = if private {
         RoomName::private(&user, &room)
+    } else if room.is_private() {
+        // Whether there is one is nobody's business, so it is as for every command about it.
+        return hub.refuse(super::forbidden(room, reference));
     } else {
-        Some(room.clone()).filter(|room| !room.is_private())
+        Some(room.clone())
     };
     let Some(name) = name else {
         return hub.refuse(super::error(ErrorCode::BadRoom, reference));
@@ -55,7 +58,7 @@ pub fn direct(hub: &mut Hub<'_>, now: Timestamp, with: UserId, reference: Option
         return;
     };
     let Some(pair) = Pair::of(user, with) else {
-        let error = super::error(ErrorCode::BadUser, reference);
+        let error = super::error(ErrorCode::Forbidden, reference);
         return hub.refuse(error.because("a direct room is of two"));
     };
     let room = RoomName::direct(&pair);

@@ -17,6 +17,7 @@ pub struct Pending {
     pub room: RoomName,
     pub body: Body,
     verdict: Option<Moderation>,
+    label: Option<String>,
 }
 
 pub fn start(
@@ -50,6 +51,7 @@ pub fn start(
         room,
         body,
         verdict: None,
+        label: None,
     })));
 }
 
@@ -62,9 +64,10 @@ pub fn reviewed(hub: &mut Hub<'_>, now: Timestamp, mut pending: Pending, verdict
         text: pending.body.text.clone(),
         at: now,
         action: decision.moderation.action,
-        label: decision.label,
+        label: decision.label.clone(),
     }));
     pending.verdict = Some(decision.moderation);
+    pending.label = decision.label;
     hub.pending = Some(Command::Send(Box::new(pending)));
 }
 
@@ -84,6 +87,7 @@ pub fn recorded(hub: &mut Hub<'_>, mut updates: Vec<Update>) {
     updates.truncate(UPDATES);
     let mut draft = Box::new(Draft::message(&pending.body, moderation, hub.seed));
     draft.may_moderate = hub.role() >= Role::Moderator;
+    draft.label = pending.label.clone();
     hub.emit(Effect::Append {
         room: pending.room.clone(),
         mode: Mode::of(draft.action),

@@ -41,7 +41,7 @@ impl Cache {
         if let Content::Changed(changed) = &entry.content
             && changed.change == Change::Delete
         {
-            self.bury(changed.target.position);
+            self.bury(changed.target.position, changed.is_erasure());
         }
         self.bytes += size(&entry);
         self.entries.push_back(entry);
@@ -53,22 +53,30 @@ impl Cache {
     }
 
     /// Whoever comes after a deletion gets no text that Redis has no more: the message and its edits
-    /// keep their places only.
-    fn bury(&mut self, target: Position) {
+    /// keep their places only. Where it is erased, so does what names it: a deletion says on, without
+    /// a name, what it deleted.
+    fn bury(&mut self, target: Position, erased: bool) {
         for entry in &mut self.entries {
-            let edits = |changed: &Changed| {
-                changed.target.position == target && matches!(changed.change, Change::Edit { .. })
+            let position = entry.link.position();
+            let gone = |changed: &Changed| {
+                let about = changed.target.position == target;
+                about && matches!(changed.change, Change::Edit { .. })
+                    || erased && (about || position == target)
             };
-            let gone = match &entry.content {
-                Content::Message(_) => entry.link.position() == target,
-                Content::Changed(changed) => edits(changed),
-                Content::Skipped | Content::Damaged => false,
+            let left = match &entry.content {
+                Content::Message(_) if position == target => Content::Skipped,
+                Content::Changed(changed) if gone(changed) => match changed.change {
+                    Change::Delete => Changed::erasure(position, changed.target.position)
+                        .map_or(Content::Skipped, |erasure| {
+                            Content::Changed(Box::new(erasure))
+                        }),
+                    Change::Edit { .. } | Change::React { .. } => Content::Skipped,
+                },
+                _ => continue,
             };
-            if gone {
-                self.bytes -= size(entry);
-                entry.content = Content::Skipped;
-                self.bytes += size(entry);
-            }
+            self.bytes -= size(entry);
+            entry.content = left;
+            self.bytes += size(entry);
         }
     }
 
@@ -180,6 +188,28 @@ mod tests {
             .map(|entry| entry.content == Content::Skipped)
             .collect();
         assert_eq!(gone, [true, false, true, false, false]);
+        assert_eq!(cache.bytes, told.iter().map(size).sum::<usize>());
+    }
+
+    #[test]
+    fn what_was_erased_names_nobody() {
+        let erasure = |seq: u64, target: u64| {
+            let json = format!(
+                r#"{{"v":1,"seq":{seq},"prev":"{:016x}","tag":"{seq:016x}","at":1,"target":{{"position":{{"seq":{target},"tag":"{target:016x}"}}}},"kind":"delete","hash":""}}"#,
+                seq - 1,
+            );
+            Entry::parse(json.as_bytes()).expect("an entry")
+        };
+        let mut cache = Cache::new(256, 1 << 20);
+        cache.push(saying(1, "message", r#","text":"secret""#));
+        cache.push(saying(2, "react", r#","reaction":"+1""#));
+        cache.push(saying(3, "delete", ""));
+        cache.push(erasure(4, 1));
+        cache.push(erasure(5, 2));
+        cache.push(erasure(6, 3));
+        let told = cache.after(Position::ORIGIN).expect("all of it");
+        assert!(!format!("{told:?}").contains("ada"), "{told:?}");
+        assert_eq!(told[2].content, erasure(3, 1).content, "it deletes on");
         assert_eq!(cache.bytes, told.iter().map(size).sum::<usize>());
     }
 

@@ -69,9 +69,15 @@ pub enum ErrorCode {
     TokenExpired,
     /// This is not allowed in this room.
     Forbidden,
+    /// The request is not HTTP as it should be.
+    BadRequest,
+    /// The request did not come whole in time.
+    RequestTimeout,
+    /// The request has too many or too large headers.
+    HeadTooLarge,
     /// The request is not a WebSocket handshake of this protocol.
     BadUpgrade,
-    /// Pages of this origin may not connect.
+    /// Pages of this origin may not use this service.
     BadOrigin,
     /// There is no such thing.
     NotFound,
@@ -111,6 +117,9 @@ impl ErrorCode {
         Self::Unauthorized,
         Self::TokenExpired,
         Self::Forbidden,
+        Self::BadRequest,
+        Self::RequestTimeout,
+        Self::HeadTooLarge,
         Self::BadUpgrade,
         Self::BadOrigin,
         Self::NotFound,
@@ -148,6 +157,9 @@ impl ErrorCode {
             Self::Unauthorized => "unauthorized",
             Self::TokenExpired => "token_expired",
             Self::Forbidden => "forbidden",
+            Self::BadRequest => "bad_request",
+            Self::RequestTimeout => "request_timeout",
+            Self::HeadTooLarge => "head_too_large",
             Self::BadUpgrade => "bad_upgrade",
             Self::BadOrigin => "bad_origin",
             Self::NotFound => "not_found",
@@ -185,8 +197,11 @@ impl ErrorCode {
             Self::Unauthorized => "a valid token is needed",
             Self::TokenExpired => "the token has expired; get a new one",
             Self::Forbidden => "this is not allowed in this room",
+            Self::BadRequest => "the request is not HTTP as it should be",
+            Self::RequestTimeout => "the request did not come whole in time",
+            Self::HeadTooLarge => "the request has too many or too large headers",
             Self::BadUpgrade => "the request is not a WebSocket handshake of this protocol",
-            Self::BadOrigin => "pages of this origin may not connect",
+            Self::BadOrigin => "pages of this origin may not use this service",
             Self::NotFound => "there is no such thing",
             Self::MethodNotAllowed => "this path does not take this method",
             Self::Unavailable => "the service cannot take this now; wait for retry_after_ms",
@@ -222,6 +237,9 @@ impl ErrorCode {
             Self::Unauthorized => Retry::Never,
             Self::TokenExpired => Retry::Never,
             Self::Forbidden => Retry::Never,
+            Self::BadRequest => Retry::Never,
+            Self::RequestTimeout => Retry::Backoff,
+            Self::HeadTooLarge => Retry::Never,
             Self::BadUpgrade => Retry::Never,
             Self::BadOrigin => Retry::Never,
             Self::NotFound => Retry::Never,
@@ -243,7 +261,7 @@ pub enum CloseCode {
     BadUtf8,
     /// A frame was larger than the limit.
     FrameTooLarge,
-    /// No hello came within 5 seconds.
+    /// No hello came in time.
     HelloTimeout,
     /// The token is missing or not valid.
     Unauthorized,
@@ -317,7 +335,7 @@ impl CloseCode {
             Self::TextOnly => "only text frames are understood",
             Self::BadUtf8 => "a text frame was not UTF-8",
             Self::FrameTooLarge => "a frame was larger than the limit",
-            Self::HelloTimeout => "no hello came within 5 seconds",
+            Self::HelloTimeout => "no hello came in time",
             Self::Unauthorized => "the token is missing or not valid",
             Self::BadHello => "the hello frame was refused",
             Self::TooManyErrors => "too many frames were refused in a row",

@@ -1,7 +1,7 @@
 //! From text to a frame that holds no nonsense, or to the error that answers it.
 
 use super::{ErrorCode, ErrorFrame, ServerFrame};
-use crate::ids::{MAX_SEQ, MessageId, Position, Reaction, RoomName, Seq, UserId};
+use crate::ids::{MAX_SEQ, MessageId, Position, Reaction, RoomName, Seq, UserId, seq_of};
 use crate::limits::{Limits, MENTIONS, SLOW_MODE_MILLIS, TOPIC_BYTES};
 use crate::log::{Change, Reference};
 use crate::store::{RoomAction, RoomPatch};
@@ -137,7 +137,7 @@ pub fn reference_of(text: &str, limits: &Limits) -> Option<String> {
 }
 
 /// Whether arrays and objects are nested deeper than `most`, without parsing.
-pub(crate) fn deeper_than(text: &str, most: usize) -> bool {
+pub fn deeper_than(text: &str, most: usize) -> bool {
     let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
     for byte in text.bytes() {
         match byte {
@@ -407,16 +407,12 @@ impl Fields {
     fn number(&self, name: &str) -> Result<Option<u64>, Refusal> {
         match self.0.get(name) {
             None | Some(Value::Null) => Ok(None),
-            Some(value) => value
-                .as_u64()
-                .filter(|&number| number <= MAX_SEQ)
-                .map(Some)
-                .ok_or_else(|| {
-                    Refusal::because(
-                        ErrorCode::BadFrame,
-                        &format!("`{name}` is not a number from 0 to 2^53"),
-                    )
-                }),
+            Some(value) => value.as_number().and_then(seq_of).map(Some).ok_or_else(|| {
+                Refusal::because(
+                    ErrorCode::BadFrame,
+                    &format!("`{name}` is not a number from 0 to 2^53"),
+                )
+            }),
         }
     }
 

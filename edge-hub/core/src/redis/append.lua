@@ -2,7 +2,7 @@
 --
 -- KEYS: 1 log, 2 seen, 3 tombstones, 4 rate, 5 ban, 6 stats, 7 stats:users, 8 stats:top,
 --       9 stats:minutes (the hour is added here), 10 edits, 11 read, 12 room, 13 granted, 14 mute,
---      15 slow; all in the slot of the room
+--      15 slow, 16 webhooks; all in the slot of the room
 -- ARGV: 1 mode          "append", or "refuse": look in `seen` and count, store nothing
 --       2 channel       publications go here
 --       3 sender        "USER ID", the key of deduplication
@@ -21,7 +21,9 @@
 --      17 most edits of one message
 --      18 private       "1": only who has a role here may be here
 --      19 unlisted      "1": the figures of the room do not count in those over all rooms
---      20… updates, three each: operation, field, amount
+--      20 webhooks      the channel that wakes who tells servers of the operator; "": nobody is told
+--      21 most events that wait for them   22 what moderation called it, for them; or ""
+--      23… updates, three each: operation, field, amount
 --
 -- Replies, always flat:
 --   {"appended", seq, tag, at, action}   {"duplicate", seq, tag, at, action}
@@ -39,6 +41,7 @@ local publish, max_fields = ARGV[13], tonumber(ARGV[14])
 local reference, moderates, max_edits = ARGV[15], ARGV[16] == '1', tonumber(ARGV[17])
 local edits, read, room, granted, mute, slow = KEYS[10], KEYS[11], KEYS[12], KEYS[13], KEYS[14], KEYS[15]
 local private = ARGV[18] == '1'
+local webhooks = ARGV[20] ~= '' and KEYS[16]
 
 local function int(n) return string.format('%.0f', n) end
 -- The start of an entry is written below, so its form is known; the rest is never parsed here.
@@ -167,8 +170,26 @@ if reference ~= '' then
   end
 end
 
+local newest = webhooks and redis.call('XREVRANGE', webhooks, '+', '-', 'COUNT', 1)[1]
+-- Says what happened and where its text is, which is read when it is told: what is deleted until
+-- then is told nobody. The id is when the queue began, and a number without holes in it.
+local function queue(...)
+  local began, number
+  if newest then began, number = string.match(newest[1], '^(%d+)%-(%d+)$') end
+  local fields = {'at', int(now), ...}
+  local function add(id) return redis.pcall('XADD', webhooks, 'MAXLEN', ARGV[21], id, unpack(fields)) end
+  local added = add(began and began .. '-' .. int(tonumber(number) + 1) or int(now) .. '-1')
+  -- The end was deleted by hand: its numbers are spent.
+  if type(added) == 'table' and added.err then add(int(now) .. '-1') end
+  redis.call('PEXPIRE', webhooks, 7 * 24 * 3600 * 1000)
+  redis.call('PUBLISH', ARGV[20], webhooks)
+end
+
 local function may(...) return not redis.acl_check_cmd or redis.acl_check_cmd(...) end
 local seq, tag, at
+if webhooks and not (may('XADD', webhooks, '*', '', '') and may('PUBLISH', ARGV[20], '')) then
+  return {'unpublishable'}
+end
 if mode == 'append' then
   -- What is denied after XADD would leave an entry stored and never announced, or a text undeleted.
   if not (may(publish, channel, '') and may('ZADD', seen, '1', sender))
@@ -240,6 +261,10 @@ if mode == 'append' then
     bury(target.seq)
   end
   redis.call('ZADD', seen, seq, sender)
+  if webhooks then
+    local happened = {message = 'created', edit = 'edited', delete = 'deleted', react = 'reacted'}
+    queue('type', 'message.' .. happened[kind], 'seq', seq, 'tag', tag, 'label', ARGV[22])
+  end
   redis.call(publish, channel, '{"e":' .. event .. '}')
   redis.pcall('SET', rate, int(full_at + interval), 'PX', int(full_at + interval - now + 1000))
   if slowed then
@@ -307,6 +332,12 @@ if mode == 'append' then
   if not pcall(trim) then redis.pcall('HINCRBY', KEYS[6], 'trim_errors', 1) end
 end
 
+if webhooks and mode == 'refuse' then
+  local readable, policy = pcall(function() return cjson.decode('{' .. rest).moderation.policy end)
+  queue('type', 'message.blocked', 'user', user, 'id', string.match(sender, ' (.*)$'), 'kind', kind,
+    'target', target and target.seq .. '-' .. target.tag or '', 'label', ARGV[22], 'policy', readable and policy or '')
+end
+
 -- Counters. They must never fail the append: errors are counted themselves.
 local stats, users, top, minutes = KEYS[6], KEYS[7], KEYS[8], KEYS[9]
 local function bounded(key, field)
@@ -337,8 +368,8 @@ function apply.minute(_, amount)
   redis.call('EXPIRE', key, 7 * 24 * 3600)
 end
 -- Found by whoever brings the figures over all rooms up to date.
-if ARGV[19] == '1' and #ARGV > 19 then redis.pcall('HSET', stats, 'unlisted', '1') end
-for i = 20, #ARGV, 3 do
+if ARGV[19] == '1' and #ARGV > 22 then redis.pcall('HSET', stats, 'unlisted', '1') end
+for i = 23, #ARGV, 3 do
   local ok = pcall(apply[ARGV[i]], ARGV[i + 1], tonumber(ARGV[i + 2]))
   if not ok then redis.pcall('HINCRBY', stats, 'counter_errors', 1) end
 end

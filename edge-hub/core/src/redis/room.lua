@@ -2,9 +2,9 @@
 -- the user who asks may, and tells the edges whom it concerns.
 --
 -- KEYS: 1 room (hash: settings), 2 granted (hash: user -> role), 3 ban, 4 mute (zsets: user -> until,
---       ms), 5 log, 6 edges, 7 seen; all in the slot of the room
+--       ms), 5 log, 6 edges, 7 seen, 8 webhooks; all in the slot of the room
 -- ARGV: 1 operation    "look", "create", "configure", "direct", "grant", "revoke", "kick", "mute",
---                      "ban", "unban", "delete"
+--                      "ban", "unban", "delete", "list"
 --       2 by           the user who asks   3 his role by his token: "member", "moderator", "admin"
 --       4 private      "1": only who has a role here may be here, and the room was created
 --       5 room         its name            6 prefix of all its keys
@@ -12,14 +12,20 @@
 --       9 control      channel of the edges
 --      10 user         whom it is about
 --      11 value        "grant": the role; "mute" and "ban": how long in ms, or "" for ever;
---                      "direct": the two users, in order
+--                      "direct": the two users, in order; "list": "granted", "ban" or "mute"
 --      12 most users in granted   13 most users in each of ban and mute
---      14… fields of "create" and "configure", two each: field, value; "" takes the field away
+--      14 webhooks     the channel that wakes who tells servers of the operator; "": nobody is told
+--      15 most events that wait for them
+--      16… fields of "create" and "configure", two each: field, value; "" takes the field away;
+--          "list": most users of a page
 --
 -- Replies, always flat:
 --   {"ok", role of BY or "", until when BY is muted (ms, -1 for ever) or "", field, value, …}
 --   {"deleted", user, …}   with whoever had a role
---   {"forbidden"}  {"exists"}  {"full"}  {"unpublishable"}   {"banned", until}  for "look" only
+--   {"granted", where the page ended or "" if it is the last, user, role, …}
+--   {"kept", the same, user, until (ms, -1 for ever), …}   bans and mutes, those first that end first
+--   {"forbidden"}  {"exists"}  {"full"}  {"unpublishable"}
+--   {"banned", until}   for "look" and "list" only
 
 local room, granted, ban, mute = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local operation, by, token_role, private = ARGV[1], ARGV[2], ARGV[3], ARGV[4] == '1'
@@ -63,9 +69,89 @@ if operation == 'look' then
   return view()
 end
 
+-- Pages of those that have a role, by name.
+local function granted_after(last, most)
+  local names = redis.call('HKEYS', granted)
+  table.sort(names)
+  local reply = {'granted', ''}
+  for _, who in ipairs(names) do
+    if last == '' or who > last then
+      if #reply == 2 + 2 * most then
+        reply[2] = reply[#reply - 1]
+        break
+      end
+      reply[#reply + 1] = who
+      reply[#reply + 1] = role_of(who)
+    end
+  end
+  return reply
+end
+
+-- Pages of a sorted set by its own order. The place of the one before is searched by halves: it may
+-- have left the set meanwhile.
+local function kept_after(key, last, most)
+  local score, name = string.match(last, '^(%w+):(.+)$')
+  local function number(text) return text == 'inf' and math.huge or tonumber(text) or 0 end
+  -- Byte by byte, as Redis does; Lua's own order is that of the server's language.
+  local function follows(one, other)
+    for i = 1, math.min(#one, #other) do
+      local a, b = string.byte(one, i), string.byte(other, i)
+      if a ~= b then return a > b end
+    end
+    return #one > #other
+  end
+  local from, to = 0, redis.call('ZCARD', key)
+  while from < to do
+    local middle = math.floor((from + to) / 2)
+    local row = redis.call('ZRANGE', key, middle, middle, 'WITHSCORES')
+    local at = number(row[2])
+    -- What is over is in no page.
+    local is_after = at > now and (not score or at > number(score) or at == number(score) and follows(row[1], name))
+    if is_after then to = middle else from = middle + 1 end
+  end
+  local rows = redis.call('ZRANGE', key, from, from + most, 'WITHSCORES')
+  local reply = {'kept', ''}
+  for i = 1, math.min(#rows, 2 * most), 2 do
+    reply[#reply + 1] = rows[i]
+    reply[#reply + 1] = rows[i + 1] == 'inf' and '-1' or int(number(rows[i + 1]))
+  end
+  if #rows > 2 * most then
+    local until_ = rows[2 * most] == 'inf' and 'inf' or int(number(rows[2 * most]))
+    reply[2] = until_ .. ':' .. rows[2 * most - 1]
+  end
+  return reply
+end
+
+if operation == 'list' then
+  -- A private room tells outsiders nothing; an admin gives himself a role first, and is seen to.
+  if rank < 2 or private and not own_role then return {'forbidden'} end
+  local until_ = lasts(ban, by)
+  if until_ then return {'banned', until_} end
+  local most = tonumber(ARGV[16])
+  if value == 'granted' then return granted_after(user, most) end
+  return kept_after(value == 'ban' and ban or mute, user, most)
+end
+
 -- What is denied after a write would leave it done and nobody told.
 local function may(...) return not redis.acl_check_cmd or redis.acl_check_cmd(...) end
 if not (may('PUBLISH', control, '') and may(ARGV[8], ARGV[7], '')) then return {'unpublishable'} end
+local webhooks = ARGV[14] ~= '' and KEYS[8]
+if webhooks and not (may('XADD', webhooks, '*', '', '') and may('PUBLISH', ARGV[14], '')) then
+  return {'unpublishable'}
+end
+local newest = webhooks and redis.call('XREVRANGE', webhooks, '+', '-', 'COUNT', 1)[1]
+-- As in append.lua.
+local function queue(what, ...)
+  if not webhooks then return end
+  local began, number
+  if newest then began, number = string.match(newest[1], '^(%d+)%-(%d+)$') end
+  local fields = {'at', int(now), 'type', what, 'by', by, ...}
+  local function add(id) return redis.pcall('XADD', webhooks, 'MAXLEN', ARGV[15], id, unpack(fields)) end
+  local added = add(began and began .. '-' .. int(tonumber(number) + 1) or int(now) .. '-1')
+  if type(added) == 'table' and added.err then add(int(now) .. '-1') end
+  redis.call('PEXPIRE', webhooks, 7 * 24 * 3600 * 1000)
+  redis.call('PUBLISH', ARGV[14], webhooks)
+end
 local function tell(kind, who)
   redis.call('PUBLISH', control, '{"v":1,"kind":"' .. kind .. '","room":"' .. name .. '"' ..
     (who and ',"user":"' .. who .. '"' or '') .. '}')
@@ -75,20 +161,22 @@ if operation == 'create' then
   -- A room where somebody is or spoke is not his who comes and wants it.
   if redis.call('EXISTS', room, granted, KEYS[5], KEYS[6]) > 0 then return {'exists'} end
   redis.call('HSET', room, 'created_by', by, 'created_at', int(now))
-  for i = 14, #ARGV, 2 do
+  for i = 16, #ARGV, 2 do
     if ARGV[i + 1] ~= '' then redis.call('HSET', room, ARGV[i], ARGV[i + 1]) end
   end
   redis.call('HSET', granted, by, 'owner')
+  queue('room.created')
   return view()
 end
 
 if operation == 'direct' then
   -- The name is made of the two, so nobody else comes to ask for it.
-  redis.call('HSETNX', room, 'created_by', by)
+  local is_new = redis.call('HSETNX', room, 'created_by', by) == 1
   redis.call('HSETNX', room, 'created_at', int(now))
   redis.call('HSETNX', room, 'direct', value)
   redis.call('HSETNX', granted, by, 'member')
   if redis.call('HSETNX', granted, user, 'member') == 1 then tell('grant', user) end
+  if is_new then queue('room.created') end
   return view()
 end
 
@@ -118,6 +206,7 @@ if operation == 'delete' then
   for i = 1, #keys, 1000 do redis.call('DEL', unpack(keys, i, math.min(i + 999, #keys))) end
   redis.call(ARGV[8], ARGV[7], '{"x":{"from":"","deleted":true}}')
   tell('delete')
+  queue('room.deleted')
   return reply
 end
 
@@ -128,12 +217,15 @@ if operation == 'configure' then
   -- What decides who may read, or what is kept, is the owner's.
   local moderate = {topic = true, read_only = true, slow_mode_ms = true}
   if rank < 2 then return {'forbidden'} end
-  for i = 14, #ARGV, 2 do
+  for i = 16, #ARGV, 2 do
     if rank < 3 and not moderate[ARGV[i]] then return {'forbidden'} end
   end
-  for i = 14, #ARGV, 2 do
+  local changed = {}
+  for i = 16, #ARGV, 2 do
+    changed[#changed + 1] = ARGV[i]
     if ARGV[i + 1] == '' then redis.call('HDEL', room, ARGV[i]) else redis.call('HSET', room, ARGV[i], ARGV[i + 1]) end
   end
+  queue('room.changed', 'changed', table.concat(changed, ','))
   return view()
 end
 
@@ -142,7 +234,10 @@ local above = rank > rank_of(target) or rank == 4
 
 if operation == 'revoke' then
   if by ~= user and (rank < 2 or rank < 3 and not above) then return {'forbidden'} end
-  if redis.call('HDEL', granted, user) == 1 then tell('revoke', user) end
+  if redis.call('HDEL', granted, user) == 1 then
+    tell('revoke', user)
+    queue('role.revoked', 'user', user)
+  end
   return view()
 end
 
@@ -154,12 +249,16 @@ if operation == 'grant' then
   if target ~= value then
     redis.call('HSET', granted, user, value)
     tell('grant', user)
+    queue('role.granted', 'user', user, 'role', value)
   end
   return view()
 end
 
 if operation == 'unban' then
-  if redis.call('ZREM', ban, user) + redis.call('ZREM', mute, user) > 0 then tell('unban', user) end
+  if redis.call('ZREM', ban, user) + redis.call('ZREM', mute, user) > 0 then
+    tell('unban', user)
+    queue('user.unbanned', 'user', user)
+  end
   return view()
 end
 
@@ -168,12 +267,15 @@ if not above or by == user then return {'forbidden'} end
 
 if operation == 'kick' then
   tell('kick', user)
+  queue('user.kicked', 'user', user)
   return view()
 end
 
 local key = operation == 'ban' and ban or mute
 redis.call('ZREMRANGEBYSCORE', key, '-inf', int(now))
 if not redis.call('ZSCORE', key, user) and redis.call('ZCARD', key) >= most_bans then return {'full'} end
-redis.call('ZADD', key, value == '' and 'inf' or int(now + tonumber(value)), user)
+local until_ = value == '' and 'inf' or int(now + tonumber(value))
+redis.call('ZADD', key, until_, user)
 tell(operation, user)
+queue(operation == 'ban' and 'user.banned' or 'user.muted', 'user', user, 'until', until_)
 return view()

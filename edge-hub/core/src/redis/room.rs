@@ -4,7 +4,9 @@ use super::{Call, Keyspace, ROOM, ReplyError, Value, flag, term};
 use crate::auth::Role;
 use crate::ids::{Pair, RoomName, UserId};
 use crate::limits::{ROOM_BANS, ROOM_ROLES};
-use crate::store::{Managed, RoomAction, RoomPatch, RoomRole, RoomSettings, RoomView};
+use crate::store::{
+    Listed, Managed, RoomAction, RoomList, RoomPatch, RoomRole, RoomSettings, RoomView,
+};
 use crate::time::{Timestamp, millis};
 use std::time::Duration;
 
@@ -29,32 +31,113 @@ pub fn manage(
         RoomAction::Unban { user } => ("unban", Some(user), String::new()),
         RoomAction::Delete => ("delete", None, String::new()),
     };
+    let user = user.map(UserId::to_string).unwrap_or_default();
+    let more = match action {
+        RoomAction::Create(patch) | RoomAction::Configure(patch) => fields(patch),
+        _ => Vec::new(),
+    };
+    call(keyspace, room, by, role, operation, user, value, more)
+}
+
+/// Reads a page of one of a room's lists for `by`: at most `limit` users after `after`, the `next` of
+/// the page before.
+pub fn list(
+    keyspace: &Keyspace,
+    room: &RoomName,
+    by: &UserId,
+    role: Role,
+    list: RoomList,
+    after: Option<&str>,
+    limit: usize,
+) -> Call {
+    let name = match list {
+        RoomList::Granted => "granted",
+        RoomList::Bans => "ban",
+        RoomList::Mutes => "mute",
+    };
+    let after = after.unwrap_or_default().to_owned();
+    let limit = vec![limit.to_string()];
+    call(
+        keyspace,
+        room,
+        by,
+        role,
+        "list",
+        after,
+        name.to_owned(),
+        limit,
+    )
+}
+
+#[expect(clippy::too_many_arguments, reason = "they are the script's")]
+fn call(
+    keyspace: &Keyspace,
+    room: &RoomName,
+    by: &UserId,
+    role: Role,
+    operation: &str,
+    user: String,
+    value: String,
+    more: Vec<String>,
+) -> Call {
     let key = |what: &str| keyspace.room(room, what);
+    let role = match role {
+        Role::Member => "member",
+        Role::Moderator => "moderator",
+        Role::Admin => "admin",
+    };
     let mut arguments = vec![
         operation.to_owned(),
         by.to_string(),
-        match role {
-            Role::Member => "member",
-            Role::Moderator => "moderator",
-            Role::Admin => "admin",
-        }
-        .to_owned(),
+        role.to_owned(),
         flag(room.is_private()),
         room.to_string(),
         key(""),
         keyspace.channel(room),
         keyspace.publish.to_owned(),
         keyspace.notices(),
-        user.map(UserId::to_string).unwrap_or_default(),
+        user,
         value,
         ROOM_ROLES.to_string(),
         ROOM_BANS.to_string(),
     ];
-    if let RoomAction::Create(patch) | RoomAction::Configure(patch) = action {
-        arguments.extend(fields(patch));
-    }
-    let keys = ["room", "granted", "ban", "mute", "log", "edges", "seen"].map(key);
+    arguments.extend(keyspace.webhooks_of(room));
+    arguments.extend(more);
+    let keys = [
+        "room", "granted", "ban", "mute", "log", "edges", "seen", "webhooks",
+    ]
+    .map(key);
     Call::new(&ROOM, keys.into(), arguments)
+}
+
+/// The answer to [`list`]. Who is listed by hand under no name of ours is passed over.
+pub fn listed(reply: &[Value]) -> Result<Listed, ReplyError> {
+    const SHAPE: ReplyError = ReplyError::Shape("room");
+    let (kind, next, rows) = match reply {
+        [code, rest @ ..] if code.text() == Some("banned") => {
+            return Ok(Listed::Banned(term(rest.first())));
+        }
+        [code, ..] if code.text() == Some("forbidden") => return Ok(Listed::Forbidden),
+        [kind, next, rows @ ..] => (kind.text(), next.text().ok_or(SHAPE)?, rows),
+        _ => return Err(SHAPE),
+    };
+    let next = Some(next.to_owned()).filter(|next| !next.is_empty());
+    let rows = rows.chunks_exact(2).filter_map(|row| {
+        let user = UserId::parse(row[0].text()?).ok()?;
+        Some((user, &row[1]))
+    });
+    match kind {
+        Some("granted") => {
+            let role = |role: &Value| RoomRole::parse(role.text()?);
+            let rows = rows.map(|(user, value)| (user, role(value).unwrap_or(RoomRole::Member)));
+            Ok(Listed::Granted(rows.collect(), next))
+        }
+        Some("kept") => {
+            let rows = rows.map(|(user, until)| (user, term(Some(until))));
+            Ok(Listed::Kept(rows.collect(), next))
+        }
+        _ => Err(SHAPE),
+    }
 }
 
 fn span_of(span: Option<Duration>) -> String {
@@ -116,8 +199,17 @@ pub(super) fn view(reply: &[Value]) -> RoomView {
     let text = |index: usize| reply.get(index).and_then(Value::text).unwrap_or_default();
     let role = Some(text(0)).filter(|role| !role.is_empty());
     let muted = Some(text(1)).filter(|until| !until.is_empty());
+    RoomView {
+        settings: settings(reply.get(2..).unwrap_or_default()),
+        role: role.map(|role| RoomRole::parse(role).unwrap_or(RoomRole::Member)),
+        muted: muted.map(|_| term(reply.get(1))),
+    }
+}
+
+/// What is set of a room, as its hash has it.
+pub(super) fn settings(reply: &[Value]) -> RoomSettings {
     let mut settings = RoomSettings::default();
-    for pair in reply.get(2..).unwrap_or_default().chunks_exact(2) {
+    for pair in reply.chunks_exact(2) {
         let (Some(field), Some(text)) = (pair[0].text(), pair[1].text()) else {
             continue;
         };
@@ -136,9 +228,5 @@ pub(super) fn view(reply: &[Value]) -> RoomView {
             _ => {}
         }
     }
-    RoomView {
-        settings,
-        role: role.map(|role| RoomRole::parse(role).unwrap_or(RoomRole::Member)),
-        muted: muted.map(|_| term(reply.get(1))),
-    }
+    settings
 }

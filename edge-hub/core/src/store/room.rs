@@ -146,6 +146,26 @@ pub enum Managed {
     Unpublishable,
 }
 
+/// A list of users that a room has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RoomList {
+    /// Who has a role there.
+    Granted,
+    Bans,
+    Mutes,
+}
+
+/// A page of a [`RoomList`], or why there is none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Listed {
+    /// With where the next page begins, if there is one.
+    Granted(Vec<(UserId, RoomRole)>, Option<String>),
+    /// Bans or mutes, those first that end first.
+    Kept(Vec<(UserId, Term)>, Option<String>),
+    Forbidden,
+    Banned(Term),
+}
+
 /// What became of a change of presence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Attended {

@@ -5,7 +5,7 @@ use super::world::{World, answering, by_id, changing, draft_saying, edit, ids, s
 use clustertalk_core::delivery::{CatchUp, catch_up};
 use clustertalk_core::ids::Position;
 use clustertalk_core::log::{Change, Content, Reference};
-use clustertalk_core::store::{Appended, Mode, Range};
+use clustertalk_core::store::{Appended, Mode, Range, Webhooks};
 use std::thread;
 
 const SECRET: &str = "my-secret-text";
@@ -57,6 +57,8 @@ fn secret(world: &mut World) {
 #[test]
 fn after_a_deletion_its_text_is_nowhere() {
     let mut world = World::new();
+    // What waits to be told says where a text is, and no more.
+    world.keyspace = world.keyspace.with_webhooks(Webhooks::AllRooms);
     secret(&mut world);
     assert_eq!(holding(&mut world, SECRET, ""), [world.key("log")]);
     let mut listener = world.subscribe();

@@ -5,8 +5,10 @@ use super::world::{World, by_id, edit, stored, user};
 use clustertalk_core::auth::Role;
 use clustertalk_core::ids::{MessageId, Pair, Reaction, UserId};
 use clustertalk_core::log::{Action, Body, Change, Draft, Moderation};
+use clustertalk_core::redis::Claim;
 use clustertalk_core::redis::{self, Value};
-use clustertalk_core::store::{Mode, RoomAction, RoomPatch, RoomRole};
+use clustertalk_core::store::{Mode, RoomAction, RoomPatch, RoomRole, Webhooks};
+use clustertalk_core::time::Timestamp;
 use std::time::Duration;
 
 const DOCUMENT: &str = include_str!("../../../../docs/redis.md");
@@ -106,6 +108,7 @@ fn the_rights_it_names_are_enough_for_changes() {
     let words: Vec<&str> = words.split_whitespace().collect();
     world.redis.send(&words);
     world.run("AUTH clustertalk PASSWORD");
+    world.keyspace = world.keyspace.with_webhooks(Webhooks::AllRooms);
     world.limits.log_entries = 3;
     tell(&mut world);
     world.fill(5..=9);
@@ -154,6 +157,27 @@ fn the_rights_it_names_are_enough_for_changes() {
     world
         .redis
         .send(&redis::list_private_counts(&world.keyspace, &rooms));
+    let room = world.room.clone();
+    let (endpoint, edge) = ("crm", "e1");
+    let claim = Claim {
+        room: &room,
+        endpoint,
+        edge,
+    };
+    let (since, span) = (Timestamp::default(), Duration::from_secs(60));
+    for call in [
+        redis::next_event(&world.keyspace, &claim, span, "", since, span, &[]),
+        redis::next_event(&world.keyspace, &claim, span, "lost", since, span, &[]),
+        redis::hold(&world.keyspace, &claim, span),
+        redis::release(&world.keyspace, &claim),
+    ] {
+        world.redis.call(&call).expect("it may");
+    }
+    for command in redis::endpoint_since(&world.keyspace, endpoint, since) {
+        world.redis.send(&command);
+    }
+    let found = world.redis.send(&redis::find_queues(&world.keyspace, "0"));
+    assert_eq!(found.array().len(), 2);
     world.run("AUTH default x");
     assert_eq!(world.run("ACL LOG"), Reply::Array(Vec::new()));
     assert!(!world.statistics().contains_key("trim_errors"));

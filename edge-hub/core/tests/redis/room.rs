@@ -91,7 +91,7 @@ impl World {
         redis::managed(&reply).expect("the reply has the contract's shape")
     }
 
-    fn manage(&mut self, by: &str, action: &RoomAction) -> Managed {
+    pub fn manage(&mut self, by: &str, action: &RoomAction) -> Managed {
         self.manage_as(by, Role::Member, action)
     }
 

@@ -1,14 +1,16 @@
 //! Answers and problems as JSON.
 
+use clustertalk_core::api::status;
 use clustertalk_core::event::NoAnswer;
 use clustertalk_core::ids::RoomName;
+use clustertalk_core::protocol::codes::Retry;
 use clustertalk_core::protocol::{ErrorCode, ErrorFrame, ServerFrame};
 use clustertalk_core::store::Term;
 use clustertalk_core::time::Timestamp;
 use serde::Serialize;
 use spin_sdk::http::{Headers, OutgoingResponse, ResponseOutparam};
 
-/// When to try again what Redis did not answer.
+/// When to try again what failed for no reason of the caller's.
 const RETRY: std::time::Duration = std::time::Duration::from_secs(1);
 
 pub struct Answer {
@@ -16,15 +18,24 @@ pub struct Answer {
     body: Vec<u8>,
     retry_after_ms: Option<u64>,
     /// The methods that the path takes, for one that it does not.
-    allow: Option<&'static str>,
+    allow: Option<String>,
 }
 
 impl Answer {
     pub fn json(status: u16, body: &impl Serialize) -> Self {
-        let body = serde_json::to_vec(body).unwrap_or_default();
         Self {
             status,
-            body,
+            body: serde_json::to_vec(body).unwrap_or_default(),
+            retry_after_ms: None,
+            allow: None,
+        }
+    }
+
+    /// What is JSON already.
+    pub fn text(json: String) -> Self {
+        Self {
+            status: 200,
+            body: json.into_bytes(),
             retry_after_ms: None,
             allow: None,
         }
@@ -67,7 +78,7 @@ pub fn response(status: u16, headers: &[(String, Vec<u8>)]) -> OutgoingResponse 
 /// Why a request is not answered with what it asked for.
 pub struct Problem {
     error: ErrorFrame,
-    allow: Option<&'static str>,
+    allow: Option<String>,
 }
 
 impl Problem {
@@ -76,7 +87,7 @@ impl Problem {
     }
 
     /// The path takes these methods only.
-    pub fn method(allow: &'static str) -> Self {
+    pub fn method(allow: String) -> Self {
         Self {
             allow: Some(allow),
             ..Self::new(ErrorCode::MethodNotAllowed)
@@ -86,9 +97,7 @@ impl Problem {
     pub fn because(code: ErrorCode, reason: &str) -> Self {
         ServerFrame::error(code).because(reason).into()
     }
-}
 
-impl Problem {
     pub fn forbidden(room: RoomName) -> Self {
         ServerFrame::error(ErrorCode::Forbidden)
             .in_room(room)
@@ -119,46 +128,15 @@ impl From<NoAnswer> for Problem {
 }
 
 /// The error frame of the protocol is the body of every problem.
-pub fn problem(Problem { error, allow }: Problem) -> Answer {
+pub fn problem(Problem { mut error, allow }: Problem) -> Answer {
+    if error.code.retry() == Retry::Backoff && error.retry_after_ms.is_none() {
+        error = error.retry_after(RETRY);
+    }
     let retry_after_ms = error.retry_after_ms;
     let status = status(error.code);
     Answer {
         retry_after_ms,
         allow,
         ..Answer::json(status, &ServerFrame::Error(Box::new(error)))
-    }
-}
-
-fn status(code: ErrorCode) -> u16 {
-    match code {
-        ErrorCode::BadJson
-        | ErrorCode::BadFrame
-        | ErrorCode::UnknownType
-        | ErrorCode::TooDeep
-        | ErrorCode::BadRoom
-        | ErrorCode::BadId
-        | ErrorCode::BadUser
-        | ErrorCode::HelloFirst
-        | ErrorCode::AlreadyHello
-        | ErrorCode::BadUpgrade => 400,
-        ErrorCode::Unauthorized | ErrorCode::TokenExpired => 401,
-        ErrorCode::NotJoined
-        | ErrorCode::Banned
-        | ErrorCode::Muted
-        | ErrorCode::Forbidden
-        | ErrorCode::BadOrigin => 403,
-        ErrorCode::NotFound | ErrorCode::TargetMissing => 404,
-        ErrorCode::MethodNotAllowed => 405,
-        ErrorCode::TooManyRooms
-        | ErrorCode::RoomExists
-        | ErrorCode::RoomFull
-        | ErrorCode::Archived
-        | ErrorCode::StaleTarget
-        | ErrorCode::TooManyChanges => 409,
-        ErrorCode::TooLarge => 413,
-        ErrorCode::Blocked => 422,
-        ErrorCode::RateLimited | ErrorCode::SlowMode => 429,
-        ErrorCode::Internal => 500,
-        ErrorCode::Unavailable => 503,
     }
 }

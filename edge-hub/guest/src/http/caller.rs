@@ -1,10 +1,11 @@
 //! Who asks over HTTP, and what he may do: `Authorization: Bearer` with a token or a server's key.
 
 use super::answer::Problem;
+use super::query::Query;
 use crate::perform::Performer;
 use crate::settings::Settings;
 use clustertalk_core::auth::{Access, Identity, PublishKeys, Step, Verification};
-use clustertalk_core::ids::{RoomName, UserId};
+use clustertalk_core::ids::{RoomName, User, UserId};
 use clustertalk_core::protocol::ErrorCode;
 use clustertalk_core::time::Timestamp;
 use spin_sdk::http::IncomingRequest;
@@ -61,12 +62,25 @@ impl Caller {
 
     /// Who asks: the bearer of a token, or whom a server or, in development, anybody names by `?user=`;
     /// `None` if he does not.
-    pub fn user(&self, query: &str) -> Result<Option<UserId>, Problem> {
+    pub fn user(&self, query: &Query) -> Result<Option<UserId>, Problem> {
+        let named = query.user()?;
+        Ok(match self {
+            Self::User(identity) => Some(identity.user.id.clone()),
+            Self::Spokesman(_) => named,
+        })
+    }
+
+    /// Who speaks: the bearer of a token, or whom another names who speaks for him.
+    pub fn speaker(self, named: Option<UserId>) -> Result<Identity, Problem> {
         match self {
-            Self::User(identity) => Ok(Some(identity.user.id.clone())),
-            Self::Spokesman(_) => super::parameter(query, "user")
-                .map(|user| UserId::parse(user).map_err(|_| Problem::new(ErrorCode::BadUser)))
-                .transpose(),
+            Self::User(identity) => Ok(identity),
+            Self::Spokesman(access) => {
+                let unnamed = || Problem::because(ErrorCode::BadUser, "`user` says who asks");
+                let id = named.ok_or_else(unnamed)?;
+                let name = id.to_string();
+                let user = User { id, name };
+                Ok(Identity { user, access })
+            }
         }
     }
 

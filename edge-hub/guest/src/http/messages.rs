@@ -2,14 +2,14 @@
 
 use super::answer::{Answer, Problem};
 use super::caller::Caller;
-use super::{command, parameter};
+use super::{Asked, command};
 use crate::perform::Performer;
 use crate::settings::Settings;
+use clustertalk_core::api::{self, ReadOn};
 use clustertalk_core::delivery::{Catch, CatchUp, catch_up, frame};
-use clustertalk_core::ids::{Position, RoomName, Seq, UserId};
-use clustertalk_core::protocol::{EntryFrame, ErrorCode};
+use clustertalk_core::ids::{Position, RoomName, UserId};
+use clustertalk_core::protocol::ErrorCode;
 use clustertalk_core::store::{Range, Read, Stretch};
-use serde_json::{Value, json};
 use spin_sdk::http::IncomingRequest;
 
 /// The frames that a `POST` may carry.
@@ -81,91 +81,72 @@ fn load(
     }
 }
 
-/// `?after=SEQ-TAG` reads on from a position, `?before=SEQ` back from a number; without either the
-/// newest come.
+/// `?after=SEQ-TAG` reads on from a position, `?before=SEQ` back from a number and `?from=SEQ` on from
+/// one; without any the newest come.
 pub fn read(
+    asked: &Asked,
     performer: &Performer<'_>,
     settings: &Settings,
-    room: &RoomName,
-    user: Option<&UserId>,
-    query: &str,
+    caller: &Caller,
 ) -> Result<Answer, Problem> {
+    let (room, query) = (asked.room()?, &asked.query);
+    caller.reading(settings, room)?;
+    let user = caller.user(query)?;
     let limits = &settings.hub.limits;
-    let limit = parameter(query, "limit")
-        .map(|limit| {
-            limit
-                .parse::<usize>()
-                .map_err(|_| bad("`limit` is not a number"))
-        })
-        .transpose()?
-        .unwrap_or(limits.recent_messages)
-        .clamp(1, limits.page_messages);
-    let before = parameter(query, "before")
-        .map(|seq| {
-            seq.parse::<Seq>()
-                .map_err(|_| bad("`before` is not a number"))
-        })
-        .transpose()?;
-    let after = parameter(query, "after")
-        .map(|after| {
-            after
-                .parse::<Position>()
-                .map_err(|_| bad("`after` is not of the form SEQ-TAG"))
-        })
-        .transpose()?;
-    match (before, after) {
-        (Some(_), Some(_)) => Err(bad("`before` and `after` exclude each other")),
-        (Some(before), None) => {
-            let stretch = load(performer, room, user, Range::Before(before), limit)?;
-            let messages: Vec<EntryFrame> = stretch
-                .entries
-                .iter()
-                .map(|entry| frame(room, entry))
-                .collect();
-            Ok(Answer::json(
-                200,
-                &json!({ "room": room, "messages": messages, "head": stretch.head, "more": stretch.more }),
-            ))
+    let limit = query.limit()?.unwrap_or(limits.recent_messages);
+    let limit = limit.min(limits.page_messages);
+    let after = query.position("after")?;
+    let range = match (after, query.number("before")?, query.number("from")?) {
+        (after, None, None) => {
+            let found = read_on(performer, room, user.as_ref(), after, limit)?;
+            return Ok(Answer::json(200, &told(room, &found)));
         }
-        (None, after) => Ok(Answer::json(
-            200,
-            &told(room, &read_on(performer, room, user, after, limit)?),
-        )),
-    }
+        (None, Some(before), None) => Range::Before(before),
+        (None, None, Some(from)) => Range::From(from),
+        _ => return Err(bad("`after`, `before` and `from` exclude each other")),
+    };
+    let stretch = load(performer, room, user.as_ref(), range, limit)?;
+    let entries = stretch.entries.iter();
+    Ok(Answer::json(
+        200,
+        &api::Stretch {
+            room: room.clone(),
+            messages: entries.map(|entry| frame(room, entry)).collect(),
+            head: stretch.head,
+            more: stretch.more,
+        },
+    ))
 }
 
-/// The body that tells a reader what was found: the fields of `joined` less the members.
-pub fn told(room: &RoomName, found: &Found) -> Value {
-    let messages: Vec<EntryFrame> = found
-        .catch
-        .entries
-        .iter()
-        .map(|entry| frame(room, entry))
-        .collect();
-    json!({
-        "room": room,
-        "position": found.catch.position,
-        "head": found.head,
-        "recovered": found.catch.recovered,
-        "reason": found.catch.reason,
-        "lost": found.catch.lost,
-        "more": found.more,
-        "messages": messages,
-    })
+/// What tells a reader what was found.
+pub fn told(room: &RoomName, found: &Found) -> ReadOn {
+    let entries = found.catch.entries.iter();
+    ReadOn {
+        room: room.clone(),
+        position: found.catch.position,
+        head: found.head,
+        recovered: found.catch.recovered,
+        reason: found.catch.reason,
+        lost: found.catch.lost,
+        more: found.more,
+        messages: entries.map(|entry| frame(room, entry)).collect(),
+    }
 }
 
 /// `{"user":"ada","id":"01JD…","text":"hello"}`, or another frame that is stored, by its `type`; the
 /// answer is the `ack`.
 pub async fn post(
+    asked: &Asked,
     performer: &Performer<'_>,
     settings: &Settings,
-    room: &RoomName,
     caller: Caller,
     request: IncomingRequest,
 ) -> Result<Answer, Problem> {
+    let room = asked.room()?;
+    caller.writing(settings, room)?;
     let mut fields = command::fields(request, settings).await?;
-    let named = fields.remove("user");
-    let speaker = command::speaker(caller, named.as_ref().and_then(Value::as_str))?;
+    let named = command::named(&mut fields)?.or(asked.query.user()?);
+    let speaker = caller.speaker(named)?;
     let is_listed = settings.hub.default_rooms.contains(room) || room.is_private();
     if !is_listed && !performer.open_room(room)? {
         return Err(Problem::new(ErrorCode::TooManyRooms));

@@ -4,12 +4,13 @@ use super::answer::{Answer, Problem};
 use super::caller::Caller;
 use crate::perform::Performer;
 use crate::settings::Settings;
+use clustertalk_core::api::{RoomFigures, TotalFigures};
 use clustertalk_core::event::NoAnswer;
 use clustertalk_core::ids::RoomName;
+use clustertalk_core::protocol::RoomSummary;
 use clustertalk_core::redis::Value as Reply;
 use clustertalk_core::statistics::{Scope, bring_up, commands, figures, room_commands};
 use clustertalk_core::time::Timestamp;
-use serde_json::{Value, json};
 
 pub fn stats(
     performer: &Performer<'_>,
@@ -19,20 +20,22 @@ pub fn stats(
     now: Timestamp,
 ) -> Result<Answer, Problem> {
     let replies = replies(performer, &commands(&settings.keyspace, scope, now))?;
-    let mut body = json!(figures(&replies, now));
-    match scope {
-        Scope::Room(room) => body["room"] = json!(room),
-        Scope::Overall => {
-            let rooms: Vec<Value> = performer
-                .list_rooms(None, super::rooms::LISTED_ROOMS)?
-                .iter()
-                .filter(|count| caller.reading(settings, &count.room).is_ok())
-                .map(|count| json!({ "room": count.room, "members": count.members }))
-                .collect();
-            body["rooms"] = Value::Array(rooms);
+    let figures = figures(&replies, now);
+    Ok(match scope {
+        Scope::Room(room) => {
+            let room = room.clone();
+            Answer::json(200, &RoomFigures { room, figures })
         }
-    }
-    Ok(Answer::json(200, &body))
+        Scope::Overall => {
+            let rooms = performer
+                .list_rooms(None, super::rooms::LISTED_ROOMS)?
+                .into_iter()
+                .map(RoomSummary::from)
+                .filter(|summary| caller.reading(settings, &summary.room).is_ok())
+                .collect();
+            Answer::json(200, &TotalFigures { rooms, figures })
+        }
+    })
 }
 
 /// Brings the overall figures up to date with a room's. If it fails, the next message does it.

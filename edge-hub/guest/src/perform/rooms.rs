@@ -4,11 +4,12 @@ use super::{Performer, read};
 use clustertalk_core::auth::Role;
 use clustertalk_core::delivery::{Notice, Publication};
 use clustertalk_core::event::NoAnswer;
-use clustertalk_core::ids::{RoomName, UserId};
+use clustertalk_core::ids::{RoomName, Seq, UserId};
 use clustertalk_core::limits::{PRIVATE_ROOMS, PRIVATE_ROOMS_OF_A_USER};
 use clustertalk_core::protocol::ServerFrame;
-use clustertalk_core::redis::{self, Value};
-use clustertalk_core::store::{Managed, RoomAction, RoomCount};
+use clustertalk_core::redis::{self, Presence, Value};
+use clustertalk_core::store::{Listed, Managed, Marked, Members, RoomAction, RoomCount, RoomList};
+use std::time::Duration;
 
 impl Performer<'_> {
     /// The private rooms of a user, and the public ones with most members.
@@ -71,6 +72,40 @@ impl Performer<'_> {
             let _ = self.command(&command);
         }
         Ok(managed)
+    }
+
+    /// A page of one of a room's lists.
+    pub fn list_users(
+        &self,
+        room: &RoomName,
+        (by, role): (&UserId, Role),
+        list: RoomList,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Listed, NoAnswer> {
+        let keyspace = &self.settings.keyspace;
+        let reply = self.call(&redis::list(keyspace, room, by, role, list, after, limit))?;
+        read(redis::listed(&reply))
+    }
+
+    /// Who is in a room now.
+    pub fn present(&self, room: &RoomName) -> Result<Members, NoAnswer> {
+        let keyspace = &self.settings.keyspace;
+        let reply = self.call(&redis::presence(keyspace, room, &self.edge, Presence::List))?;
+        read(redis::members(&reply))
+    }
+
+    /// How far a user has read.
+    pub fn mark(&self, room: &RoomName, user: &UserId, seq: Seq) -> Result<Marked, NoAnswer> {
+        let reply = self.call(&redis::mark(&self.settings.keyspace, room, user, seq))?;
+        read(redis::marked(&reply))
+    }
+
+    /// Takes from a user's bucket of commands over HTTP; how long to wait, if it is empty.
+    pub fn take(&self, user: &UserId) -> Result<Option<Duration>, NoAnswer> {
+        let limits = &self.settings.hub.limits;
+        let reply = self.call(&redis::take(&self.settings.keyspace, limits, user))?;
+        read(redis::taken(&reply))
     }
 
     /// Whether the user may be in one more private room, or is in it.

@@ -1,154 +1,105 @@
 //! `clustertalk doctor`: what would go wrong, before it does.
+//!
+//! One module a subject; each looks at real parts (listeners, files, Redis, the components) and
+//! adds to one [`Report`].
 
-use std::net::TcpListener;
+mod application;
+mod certificate;
+mod exposure;
+mod identity;
+mod machine;
+mod redis;
+mod report;
+mod rights;
+mod traces;
 
 use anyhow::{Result, bail};
-use clustertalk_core::redis::eviction_policy;
-use redis::Client;
 
-use super::up::application;
+use self::report::{Finding, Report};
+pub use self::report::{Level, Name};
 use crate::{
-    config::{Config, RedisUrl},
-    files,
-    sandbox::{PoolLimits, RedisPool, Sandbox},
-    server::Tls,
+    config::{Config, ConfigError, RedisUrl},
+    local_redis::find_server,
 };
 
-/// One finding.
-struct Finding {
-    good: bool,
-    sentence: String,
-}
-
-pub async fn run(config: Config) -> Result<()> {
-    let mut findings = Vec::new();
-    let mut note = |good: bool, sentence: String| findings.push(Finding { good, sentence });
-
-    let addresses = [("--listen", Some(config.listen)), ("--admin", config.admin)];
-    for (flag, address) in addresses {
-        let Some(address) = address else { continue };
-        match TcpListener::bind(address) {
-            Ok(_) => note(true, format!("{address} is free")),
-            Err(error) => note(
-                false,
-                format!(
-                    "cannot listen on {address}: {error}; stop what runs there or give `{flag}`"
-                ),
-            ),
-        }
+/// Looks at everything, and prints what it found: lines, or one JSON object.
+///
+/// # Errors
+/// There is something that must be mended.
+pub async fn run(config: Result<Config, ConfigError>, json: bool) -> Result<()> {
+    let mut report = Report::default();
+    match &config {
+        Ok(config) => examine(config, &mut report).await,
+        Err(error) => report.find(settings(error)),
     }
-    if let Some(files) = config.tls.clone() {
-        match Tls::load(files).await {
-            Ok(_) => note(
-                true,
-                "the certificate and its key belong together".to_owned(),
-            ),
-            Err(error) => note(false, error.to_string()),
-        }
+    match json {
+        true => println!("{:#}", report.json()),
+        false => print!("{}", report.lines()),
     }
-    match files::raise_limit() {
-        Some(files) if files < config.connections as u64 + files::SPARE => note(
-            false,
-            format!(
-                "the process may open {files} files, too few for {} connections; raise it \
-                 (`ulimit -n`, LimitNOFILE) or lower `limit-connections`",
-                config.connections
-            ),
-        ),
-        _ => note(
-            true,
-            format!("there are files for {} connections", config.connections),
-        ),
-    }
-    match &config.redis {
-        None => note(
-            true,
-            "no Redis is named: `clustertalk up` starts a private one".to_owned(),
-        ),
-        Some(url) => match redis(url).await {
-            Ok(sentences) => sentences
-                .into_iter()
-                .for_each(|(good, sentence)| note(good, sentence)),
-            Err(error) => note(
-                false,
-                format!("Redis at {url}: {error:#}; is it running, and is the URL right?"),
-            ),
-        },
-    }
-    let usual = RedisUrl::new("redis://127.0.0.1:6379");
-    match application(&config, config.redis.as_ref().unwrap_or(&usual)) {
-        Err(error) => note(false, format!("{error:#}")),
-        Ok(application) => {
-            let manifest = config.manifest.display();
-            note(true, format!("{manifest} can be honoured"));
-            let pool = std::sync::Arc::new(RedisPool::new(PoolLimits::default()));
-            match Sandbox::start(&application, &config.data, pool).await {
-                Ok(sandbox) => {
-                    for component in sandbox.snapshot() {
-                        note(
-                            true,
-                            format!(
-                                "component {} runs: {}",
-                                component.component, component.digest
-                            ),
-                        );
-                    }
-                }
-                Err(error) => note(false, format!("{error:#}")),
-            }
-        }
-    }
-    for Finding { good, sentence } in &findings {
-        println!("{} {sentence}", if *good { "ok  " } else { "BAD " });
-    }
-    match findings.iter().filter(|finding| !finding.good).count() {
+    match report.count(Level::Error) {
         0 => Ok(()),
-        1 => bail!("1 finding needs your attention"),
-        bad => bail!("{bad} findings need your attention"),
+        1 => bail!("1 finding must be mended"),
+        errors => bail!("{errors} findings must be mended"),
     }
 }
 
-async fn redis(url: &RedisUrl) -> Result<Vec<(bool, String)>> {
-    let client = Client::open(url.reveal())?;
-    let mut connection = client.get_multiplexed_async_connection().await?;
-    let info: String = redis::cmd("INFO").query_async(&mut connection).await?;
-    let field = |name: &str| {
-        info.lines()
-            .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
-            .map(str::trim)
-    };
-    let version = field("redis_version").unwrap_or("unknown");
-    let major: u32 = version
-        .split('.')
-        .next()
-        .and_then(|major| major.parse().ok())
-        .unwrap_or(0);
-    let mut findings = vec![if major >= 7 {
-        (true, format!("Redis {version} answers at {url}"))
-    } else {
-        (
-            false,
-            format!("Redis {version} is too old: 7.0 or newer is needed"),
-        )
-    }];
-    findings.push(match eviction_policy(&info) {
-        None => (true, "Redis refuses writes rather than lose data when it is full".to_owned()),
-        Some(policy) => (false, format!("maxmemory-policy is {policy}: a full Redis would drop rooms in silence; set it to noeviction")),
-    });
-    findings.push(match field("aof_enabled") {
-        Some("1") => (true, "Redis keeps an append-only file".to_owned()),
-        _ => (
-            false,
-            "Redis keeps no append-only file: a restart may lose messages; set appendonly yes"
-                .to_owned(),
+async fn examine(config: &Config, report: &mut Report) {
+    machine::addresses(config, report);
+    machine::files(config, report);
+    let can_keep = machine::data_folder(config, report);
+    if let Some(files) = &config.tls {
+        certificate::examine(files, &config.origins, report).await;
+    }
+    exposure::examine(config, report);
+    let application = application::read(config, report);
+    match &config.redis {
+        None => match find_server() {
+            Ok(_) => report.good("no Redis is named: `clustertalk up` starts a private one"),
+            Err(error) => report.find(Finding::new(
+                Name::RedisMissing,
+                "no Redis is named, so `clustertalk up` would start a private one",
+                error.to_string(),
+            )),
+        },
+        Some(url) => {
+            let prefix = application
+                .as_ref()
+                .and_then(|application| application.variables.get("redis_prefix"));
+            let prefix = prefix.map_or("ct", String::as_str);
+            redis::examine(config, url, prefix, report).await;
+        }
+    }
+    if let Some(application) = &application {
+        application::hosts(application, report);
+        identity::examine(application, report).await;
+        if can_keep {
+            application::run(config, application, report).await;
+        }
+    }
+    if let Some(traces) = &config.traces {
+        traces::examine(traces, report).await;
+    }
+}
+
+/// Where Redis is, for what needs some address: without one, `up` starts a private one.
+fn redis_url(config: &Config) -> RedisUrl {
+    let private = || RedisUrl::new("redis://127.0.0.1:6379");
+    config.redis.clone().unwrap_or_else(private)
+}
+
+fn settings(error: &ConfigError) -> Finding {
+    match error {
+        ConfigError::Anonymous(address) => Finding::new(
+            Name::NobodyMaySpeak,
+            format!(
+                "{address} is not a loopback address, and no issuer of tokens is configured: the edge would not start"
+            ),
+            "set SPIN_VARIABLE_IDENTITY (docs/identity.md), or add `--allow-anonymous` if anyone may choose a name",
         ),
-    });
-    findings.push(match field("role") {
-        Some("master") | None => (true, "Redis takes writes".to_owned()),
-        Some(role) => (
-            false,
-            format!("this Redis is a {role} and takes no writes; give the URL of the primary"),
+        error => Finding::new(
+            Name::Settings,
+            error.to_string(),
+            "`clustertalk up --help` explains each setting, `clustertalk config` says where it comes from",
         ),
-    });
-    Ok(findings)
+    }
 }

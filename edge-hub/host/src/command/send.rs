@@ -1,37 +1,36 @@
 //! `clustertalk send`: one message.
 
-use anyhow::{Result, bail};
-use http_body_util::BodyExt;
+use anyhow::Result;
 use hyper::Method;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::edge_client::request;
+use super::{
+    edge_client::EdgeClient,
+    output::{plain, print, print_json},
+};
 use crate::config::Send;
+
+/// Who speaks if nobody says so.
+const SPEAKER: &str = "cli";
 
 pub async fn run(send: Send) -> Result<()> {
     let id = send
         .id
         .unwrap_or_else(|| format!("cli-{:016x}", fastrand::u64(..)));
-    let body = json!({ "user": send.user, "id": id, "text": send.text }).to_string();
-    let path = format!("/api/v1/rooms/{}/messages", send.edge.room);
-    let response = request(&send.edge, Method::POST, &path, &[], body).await?;
-    let status = response.status();
-    let bytes = response.into_body().collect().await?.to_bytes();
-    let answer: Value = serde_json::from_slice(&bytes).unwrap_or_default();
-    if !status.is_success() {
-        let code = answer["code"].as_str().unwrap_or("internal");
-        let message = answer["message"]
-            .as_str()
-            .unwrap_or("the edge gave no reason");
-        bail!("{message} ({code})");
+    let user = send.edge.user.as_deref().unwrap_or(SPEAKER);
+    let body = json!({ "user": user, "id": id, "text": send.text }).to_string();
+    let client = EdgeClient::new(&send.edge)?;
+    let path = format!("/api/v1/rooms/{}/messages", send.room);
+    let ack = client.ask(Method::POST, &path, body).await?;
+    if send.json {
+        return print_json(&ack);
     }
-    let position = &answer["position"];
-    println!(
-        "#{} {}-{} {}",
-        send.edge.room,
+    let position = &ack["position"];
+    print(&format!(
+        "#{} {}-{} {}\n",
+        send.room,
         position["seq"],
-        position["tag"].as_str().unwrap_or_default(),
-        answer["action"].as_str().unwrap_or_default(),
-    );
-    Ok(())
+        plain(position["tag"].as_str().unwrap_or_default()),
+        plain(ack["action"].as_str().unwrap_or_default()),
+    ))
 }

@@ -4,11 +4,15 @@ use std::{io::Write, time::Duration};
 
 use anyhow::Result;
 use http_body_util::BodyExt;
-use hyper::{Method, body::Incoming};
+use hyper::Method;
 use serde_json::Value;
 use tokio::time::{sleep, timeout};
 
-use super::edge_client::request;
+use super::{
+    edge_client::{EdgeClient, refusal, whole},
+    entries::{gap, line},
+    output,
+};
 use crate::config::Tail;
 
 /// Before the connection is made again.
@@ -17,16 +21,19 @@ const PAUSE: Duration = Duration::from_secs(1);
 const SILENCE: Duration = Duration::from_secs(15);
 
 pub async fn run(tail: Tail) -> Result<()> {
+    let client = EdgeClient::new(&tail.edge)?;
     let mut last = tail.after.clone();
     let mut connected_before = false;
     loop {
-        match follow(&tail, &mut last, &mut connected_before).await {
+        match follow(&client, &tail, &mut last, &mut connected_before).await {
             Ok(()) => {}
             // Someone reads our output no more.
             Err(Stopped::Output) => return Ok(()),
             Err(Stopped::Refused(error)) => return Err(error),
             Err(Stopped::Lost(error)) if !connected_before => return Err(error),
-            Err(Stopped::Lost(error)) => eprintln!("{error:#}; trying again"),
+            Err(Stopped::Lost(error)) => {
+                eprintln!("{}; trying again", output::plain(&format!("{error:#}")))
+            }
         }
         sleep(PAUSE).await;
     }
@@ -39,26 +46,25 @@ enum Stopped {
 }
 
 async fn follow(
+    client: &EdgeClient<'_>,
     tail: &Tail,
     last: &mut Option<String>,
     connected: &mut bool,
 ) -> Result<(), Stopped> {
-    let path = format!("/api/v1/rooms/{}/events", tail.edge.room);
+    let path = client.path(&format!("rooms/{}/events", tail.room), &[]);
     let headers: Vec<(&str, &str)> = last
         .iter()
         .map(|last| ("last-event-id", last.as_str()))
         .collect();
-    let response = request(&tail.edge, Method::GET, &path, &headers, String::new())
+    let response = client
+        .request(Method::GET, &path, &headers, String::new())
         .await
         .map_err(Stopped::Lost)?;
     let status = response.status();
     let mut body = response.into_body();
     if !status.is_success() {
-        let text = whole(&mut body).await;
-        let message = serde_json::from_str::<Value>(&text)
-            .ok()
-            .and_then(|answer| answer["message"].as_str().map(str::to_owned));
-        let error = anyhow::anyhow!("the edge answered {status}: {}", message.unwrap_or(text));
+        let body = whole(body).await.map_err(Stopped::Lost)?;
+        let error = anyhow::anyhow!(refusal(status, &body));
         return Err(if status.is_client_error() {
             Stopped::Refused(error)
         } else {
@@ -85,15 +91,6 @@ async fn follow(
     }
 }
 
-async fn whole(body: &mut Incoming) -> String {
-    let bytes = body
-        .collect()
-        .await
-        .map(|body| body.to_bytes())
-        .unwrap_or_default();
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
 fn show(tail: &Tail, event: &str, last: &mut Option<String>) -> std::io::Result<()> {
     let field = |name: &str| {
         event
@@ -106,12 +103,13 @@ fn show(tail: &Tail, event: &str, last: &mut Option<String>) -> std::io::Result<
     let Some(Ok(data)) = field("data").map(serde_json::from_str::<Value>) else {
         return Ok(());
     };
-    let mut out = std::io::stdout().lock();
+    let mut out = anstream::stdout().lock();
     if tail.json {
-        return writeln!(out, "{data}");
+        writeln!(out, "{}", output::json(&data))?;
+        return out.flush();
     }
-    if let Some(reason) = data["reason"].as_str() {
-        writeln!(out, "-- {reason}: lost {}", data["lost"])?;
+    if let Some(gap) = gap(&data) {
+        writeln!(out, "{gap}")?;
     }
     let messages = data["messages"]
         .as_array()
@@ -121,36 +119,4 @@ fn show(tail: &Tail, event: &str, last: &mut Option<String>) -> std::io::Result<
         writeln!(out, "{line}")?;
     }
     out.flush()
-}
-
-/// An entry as it is printed; `None` for one without content.
-fn line(entry: &Value) -> Option<String> {
-    let text = |name: &str| plain(entry[name].as_str().unwrap_or_default());
-    let seq = &entry["position"]["seq"];
-    let name = plain(entry["user"]["name"].as_str().unwrap_or_default());
-    let target = &entry["target"]["position"]["seq"];
-    match (entry["type"].as_str()?, entry["change"].as_str()) {
-        ("message", _) => Some(format!("{seq} {name}: {}", text("text"))),
-        ("changed", Some("edit")) => Some(format!("{seq} {name} edits {target}: {}", text("text"))),
-        ("changed", Some("delete")) => Some(format!("{seq} {name} deletes {target}")),
-        ("changed", Some("react")) => {
-            let takes_back = if entry["remove"] == true {
-                "no more "
-            } else {
-                ""
-            };
-            let reaction = text("reaction");
-            Some(format!(
-                "{seq} {name} reacts to {target}: {takes_back}{reaction}"
-            ))
-        }
-        _ => None,
-    }
-}
-
-/// Control characters in a message must not reach the terminal.
-fn plain(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect()
 }

@@ -18,12 +18,14 @@ use crate::{
     edge::{Edge, EdgeService},
     files,
     local_redis::LocalRedis,
+    redis_client::RedisCertificates,
     relay::Relay,
     sandbox::{PoolLimits, RedisPool, Sandbox},
     server::{Options, Origins, Server, Tls, listen},
     socket,
-    store::Store,
+    store::{Store, StoreError},
     traces,
+    webhooks::Webhooks,
     websocket::encode_text,
 };
 
@@ -156,15 +158,32 @@ async fn start(config: &Config, redis: &RedisUrl) -> Result<Arc<Edge>> {
         traces::start(traces, &id)?;
     }
     let limits = config.limits.clone();
-    let store = Store::new(redis.reveal(), keyspace, id.clone(), limits)
+    let certificates = RedisCertificates::read(&config.redis_tls)?;
+    let client = certificates.client(redis.reveal());
+    let store = client
+        .map_err(StoreError::from)
+        .and_then(|client| Store::new(client, keyspace, id.clone(), limits))
         .with_context(|| format!("`{redis}` is not the URL of a Redis"))?;
     store.version().await.with_context(|| {
         format!("cannot reach Redis at {redis}; start it, or leave out `--redis` and REDIS_URL for a private one")
     })?;
-    let pool = Arc::new(RedisPool::new(PoolLimits::default()));
+    let pool = Arc::new(RedisPool::new(PoolLimits::default(), certificates));
     let sandbox = Sandbox::start(&application, &config.data, pool).await?;
     tokio::spawn(sandbox.clone().watch());
-    let relay = Relay::new(store);
+    let told = config.webhooks.told().as_str();
+    if application
+        .variables
+        .get("webhooks")
+        .map_or("", String::as_str)
+        != told
+    {
+        bail!(
+            "{}: the hub has no variable `webhooks`, so nothing would be told; add it as in the `spin.toml` of this build",
+            config.manifest.display()
+        );
+    }
+    let webhooks = Webhooks::start(&config.webhooks, store.clone()).await?;
+    let relay = Relay::new(store, webhooks);
     Ok(Edge::new(id, application, sandbox, relay, anonymous))
 }
 
@@ -188,6 +207,8 @@ fn load(config: &Config, redis: &str, anonymous: bool) -> Result<Application> {
     given.insert("anonymous".to_owned(), anonymous.to_string());
     let limits = serde_json::to_string(&config.limits)?;
     given.insert("limits".to_owned(), limits);
+    let told = config.webhooks.told().as_str();
+    given.insert("webhooks".to_owned(), told.to_owned());
     Ok(Application::load(&config.manifest, &given)?)
 }
 
@@ -281,6 +302,9 @@ async fn drain(
     };
     let _ = timeout(time * 7 / 8, sockets).await;
     serving.abort();
+    if let Some(webhooks) = edge.relay().webhooks() {
+        let _ = timeout_at(end, webhooks.stop()).await;
+    }
     // Above all for those whose sockets did not close in time; other edges sweep the rest.
     let _ = timeout_at(end, edge.relay().leave_everywhere()).await;
     traces::stop(end.saturating_duration_since(Instant::now())).await;

@@ -3,9 +3,10 @@
 use std::{fs, io, path::Path};
 
 use clap::Command;
+use serde::Deserialize;
 use toml::{Spanned, Table, Value};
 
-use super::{names, settings_command};
+use super::{names, settings_command, webhooks};
 use crate::toml_file::{FileError, Locator, did_you_mean};
 
 /// Read without being asked for, if it is there.
@@ -13,7 +14,21 @@ const DEFAULT: &str = "clustertalk.toml";
 
 /// What a file sets.
 #[derive(Debug, Default)]
-pub(super) struct File(Vec<Setting>);
+pub(super) struct File {
+    settings: Vec<Setting>,
+    /// Each with its place: FILE:LINE.
+    webhooks: Vec<(webhooks::Table, String)>,
+}
+
+/// The tables among the keys.
+#[derive(Deserialize)]
+struct Tables {
+    #[serde(default)]
+    webhook: Vec<Spanned<webhooks::Table>>,
+}
+
+/// The key of these tables, which is no setting.
+const WEBHOOK: &str = "webhook";
 
 #[derive(Debug)]
 struct Setting {
@@ -46,32 +61,56 @@ impl File {
 
     pub fn parse(text: &str, path: &Path) -> Result<Self, FileError> {
         let locator = Locator { path, text };
+        let refuse = |error: toml::de::Error, advice: &str| {
+            locator.refuse(
+                error.span().unwrap_or_default(),
+                error.message().lines().collect::<Vec<_>>().join(" "),
+                advice,
+            )
+        };
         let keys: std::collections::BTreeMap<Spanned<String>, Spanned<Value>> =
-            toml::from_str(text).map_err(|error| {
-                locator.refuse(
-                    error.span().unwrap_or_default(),
-                    error.message().lines().collect::<Vec<_>>().join(" "),
-                    "write one `key = value` a line",
-                )
-            })?;
+            toml::from_str(text)
+                .map_err(|error| refuse(error, "write one `key = value` a line"))?;
+        let tables: Tables = toml::from_str(text)
+            .map_err(|error| refuse(error, "docs/webhooks.md has an example of a `[[webhook]]`"))?;
+        let webhooks = tables.webhook.into_iter().map(|table| {
+            let line = locator.line(table.span().start);
+            (table.into_inner(), format!("{}:{line}", path.display()))
+        });
         let settings = keys
             .iter()
+            .filter(|(key, _)| key.get_ref() != WEBHOOK)
             .map(|(key, value)| Setting::check(&locator, key, value))
             .collect::<Result<_, _>>()?;
-        Ok(Self(settings))
+        Ok(Self {
+            settings,
+            webhooks: webhooks.collect(),
+        })
     }
 
     /// Makes what the file says the defaults of a command with settings.
     pub fn fill(&self, mut command: Command) -> Command {
-        for Setting { name, values, .. } in &self.0 {
+        for Setting { name, values, .. } in &self.settings {
             command = command.mut_arg(id(name), |arg| arg.default_values(values.clone()));
         }
         command
     }
 
+    /// Servers to tell of events, each with where the file has it: FILE:LINE.
+    pub fn webhooks(&self) -> &[(webhooks::Table, String)] {
+        &self.webhooks
+    }
+
+    /// What the file sets this to.
+    pub fn value(&self, name: &str) -> Option<&str> {
+        let mut settings = self.settings.iter();
+        let setting = settings.find(|setting| setting.name == name)?;
+        setting.values.first().map(String::as_str)
+    }
+
     /// Where the file sets this: FILE:LINE.
     pub fn place(&self, name: &str) -> Option<&str> {
-        let mut settings = self.0.iter();
+        let mut settings = self.settings.iter();
         settings
             .find(|setting| setting.name == name)
             .map(|setting| setting.place.as_str())

@@ -4,7 +4,10 @@ use std::fmt::Write;
 
 use clap::Arg;
 
-use super::{Given, RedisUrl, settings_command, variable};
+use super::{
+    Given, RedisUrl, settings_command, variable,
+    webhooks::{self, WebhookUrl},
+};
 
 const HEAD: &str = "\
 # Configuration
@@ -21,6 +24,15 @@ allow-anonymous = true
 origin = [\"https://chat.example.org\"]
 drain = \"20s\"
 limit-text-bytes = 2048
+```
+
+More servers to tell of events than the one of `webhook-url` are tables at its end, as [webhooks.md](webhooks.md) has them:
+
+```toml
+[[webhook]]
+name = \"crm\"
+url = \"https://crm.example.org/clustertalk\"
+secret-variable = \"CRM_WEBHOOK_SECRET\"
 ```
 
 A key that does not exist and a value that cannot be are errors, with file, line and key. An empty variable counts as not set. Durations are written as `300ms`, `5s`, `2min` or `30days`. A flag that is a BOOL may stand without a value; `--allow-anonymous=false` undoes what a file says.
@@ -88,13 +100,15 @@ pub(super) fn present(given: &Given) -> String {
             (values, _) => writeln!(page, "{name} = {}  # {origin}", values.join(", ")),
         };
     }
-    page
+    page + &webhooks::present(given)
 }
 
 fn shown(name: &str, value: &str) -> String {
     let is_bare = value.parse::<f64>().is_ok() || matches!(value, "true" | "false");
     match name {
         "redis" => format!("\"{}\"", RedisUrl::new(value)),
+        "webhook-url" => format!("\"{}\"", WebhookUrl::new(value)),
+        "webhook-secret" => "\"***\"".to_owned(),
         _ if is_bare => value.to_owned(),
         _ => toml::Value::from(value).to_string(),
     }

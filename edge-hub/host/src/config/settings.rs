@@ -6,6 +6,8 @@ use clap::{ArgAction, Args, ValueEnum, builder::BoolishValueParser};
 use clustertalk_core::limits::Limits;
 use tracing_subscriber::EnvFilter;
 
+use super::webhooks::WebhookSettings;
+
 /// The settings of an edge. A field `a_name` is the flag `--a-name`, the environment variable
 /// `CLUSTERTALK_A_NAME` and the key `a-name` of the file; its comment is what the reference says.
 #[derive(Debug, Clone, Args)]
@@ -28,6 +30,16 @@ pub struct Settings {
     /// those a private one is started. Others on the machine can read the flag, and with it the password.
     #[arg(long, value_name = "URL")]
     pub redis: Option<RedisUrl>,
+    /// For a `rediss` URL: certificates in PEM of the authorities that may certify Redis. Without it
+    /// the public ones may.
+    #[arg(long, value_name = "FILE")]
+    pub redis_ca: Option<PathBuf>,
+    /// For a `rediss` URL: the certificate in PEM that this edge shows, if Redis asks for one.
+    #[arg(long, value_name = "FILE")]
+    pub redis_certificate: Option<PathBuf>,
+    /// The private key of that certificate, in PEM.
+    #[arg(long, value_name = "FILE")]
+    pub redis_key: Option<PathBuf>,
     /// The application.
     #[arg(long, value_name = "FILE", default_value = "spin.toml")]
     pub manifest: PathBuf,
@@ -39,8 +51,9 @@ pub struct Settings {
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, action = ArgAction::Set,
           default_value = "false", default_missing_value = "true", value_parser = BoolishValueParser::new())]
     pub allow_any_origin: bool,
-    /// One more origin whose pages may connect, such as https://chat.example.org. The flag may be
-    /// repeated, the variable has commas between them, the key takes a list.
+    /// One more origin whose pages may connect and use the HTTP API, such as https://chat.example.org. On
+    /// loopback the edge answers to its host too. The flag may be repeated, the variable has commas
+    /// between them, the key takes a list.
     #[arg(long, value_name = "ORIGIN", value_delimiter = ',')]
     pub origin: Vec<String>,
     /// The certificate chain in PEM, the edge's own first: serves HTTPS only. Read again when the
@@ -64,6 +77,8 @@ pub struct Settings {
     pub trace_share: f64,
     #[command(flatten)]
     pub limits: LimitSettings,
+    #[command(flatten)]
+    pub webhooks: WebhookSettings,
 }
 
 /// What a connection may do, and how many there may be.

@@ -49,7 +49,7 @@ fn a_flag_wins_over_the_file_and_the_file_over_the_default() {
     let config = config(&flags, file).expect("a configuration");
     assert_eq!(config.listen.port(), 5000);
     assert_eq!(config.limits.burst, 3);
-    assert_eq!(config.origins, Origins::Loopback);
+    assert_eq!(config.origins, Origins::Loopback(Vec::new()));
     assert_eq!(config.drain, Duration::from_secs(5));
 }
 
@@ -146,6 +146,117 @@ fn values_that_do_not_go_together_are_told_with_their_origin() {
     }
 }
 
+const SECRET: &str = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
+
+#[test]
+fn webhooks_come_from_flags_and_tables() {
+    let file = format!(
+        "webhook-max-age = \"1h\"\n\n[[webhook]]\nname = \"crm\"\nurl = \"http://[::1]:8080/hook\"\n\
+         secret = \"{SECRET} {SECRET}\"\nevents = [\"message.created\", \"user.*\"]\nrooms = [\"team-*\"]\n\
+         private-rooms = true\n"
+    );
+    let flags = [
+        "--webhook-url=https://a.example/hook",
+        &format!("--webhook-secret={SECRET}"),
+    ];
+    let webhooks = config(&flags, &file).expect("a configuration").webhooks;
+    assert_eq!(webhooks.max_age, Duration::from_secs(3600));
+    assert_eq!(webhooks.told(), clustertalk_core::store::Webhooks::AllRooms);
+    let [by_flags, crm] = &webhooks.endpoints[..] else {
+        panic!("{webhooks:?}");
+    };
+    assert_eq!(
+        (by_flags.name.as_str(), crm.name.as_str()),
+        ("default", "crm")
+    );
+    assert!(by_flags.events.is_empty() && !by_flags.private_rooms);
+    assert_eq!((crm.events.len(), crm.secrets.len()), (5, 2));
+    assert!(!format!("{webhooks:?}").contains("MDEy"));
+    let off = config(&[], "").expect("a configuration").webhooks;
+    assert_eq!(off.told(), clustertalk_core::store::Webhooks::Off);
+}
+
+#[test]
+fn what_is_wrong_with_a_webhook_is_told_without_its_secret() {
+    let with_secret = format!("--webhook-secret={SECRET}");
+    let flags: [(&[&str], &str); 6] = [
+        (
+            &["--webhook-url=https://a.example"],
+            "--webhook-url: `webhook-secret` is missing",
+        ),
+        (
+            &[&with_secret],
+            "--webhook-secret: `webhook-url` is missing",
+        ),
+        (
+            &[
+                "--webhook-url=https://a.example",
+                "--webhook-secret=whsec_hidden",
+            ],
+            "--webhook-secret: a secret is `whsec_` and ",
+        ),
+        (
+            &["--webhook-url=http://a.example/?key=hidden", &with_secret],
+            "--webhook-url: `http://a.example/?***` would be told in the clear; ",
+        ),
+        (
+            &["--webhook-url=https://me:hidden@a.example", &with_secret],
+            "--webhook-url: user and password do not belong here; ",
+        ),
+        (
+            &["--webhook-max-age=4days"],
+            "--webhook-max-age: give a time ",
+        ),
+    ];
+    for (flags, told) in flags {
+        let refused = refused(flags, "");
+        assert!(refused.starts_with(told), "{refused}\nis not\n{told}");
+        assert!(!refused.contains("hidden"), "{refused}");
+    }
+    config(
+        &[
+            "--webhook-url=http://a.example",
+            &with_secret,
+            "--allow-insecure-webhooks",
+        ],
+        "",
+    )
+    .expect("it was asked for by name");
+
+    let url = "url = \"https://a.example\"";
+    let secret = format!("secret = \"{SECRET}\"");
+    let tables = [
+        (
+            format!("name = \"a\"\n{url}"),
+            "clustertalk.toml:1: webhook `a`: give one of `secret`, ",
+        ),
+        (
+            format!("name = \"A\"\n{url}\n{secret}"),
+            "clustertalk.toml:1: webhook `A`: `name` must be ",
+        ),
+        (
+            format!("name = \"a\"\n{url}\n{secret}\nevents = [\"message.creatd\"]"),
+            "clustertalk.toml:1: webhook `a`: unknown event `message.creatd`; did you mean `message.created`?",
+        ),
+        (
+            format!("name = \"a\"\n{url}\n{secret}\nrooms = [\"#general\"]"),
+            "clustertalk.toml:1: webhook `a`: `#general` is no name of a room",
+        ),
+        (
+            format!("name = \"a\"\n{url}\n{secret}\n[[webhook]]\nname = \"a\"\n{url}\n{secret}"),
+            "clustertalk.toml:5: webhook `a`: there is another webhook of this name",
+        ),
+        (
+            format!("name = \"a\"\n{url}\nsecrets = []"),
+            "clustertalk.toml:4: unknown field `secrets`, ",
+        ),
+    ];
+    for (table, told) in tables {
+        let refused = refused(&[], &format!("[[webhook]]\n{table}"));
+        assert!(refused.starts_with(told), "{refused}\nis not\n{told}");
+    }
+}
+
 #[test]
 fn each_edge_of_a_machine_has_its_admin_listener_elsewhere() {
     for (listen, admin) in [
@@ -167,6 +278,10 @@ fn what_holds_is_printed_as_a_file_that_says_the_same() {
         "redis://:secret@host",
         "--origin",
         "https://a.example",
+        "--webhook-url",
+        "https://a.example/hook?key=hidden",
+        "--webhook-secret",
+        SECRET,
     ];
     let matches = file.fill(settings_command());
     let given = Given {
@@ -189,6 +304,14 @@ fn what_holds_is_printed_as_a_file_that_says_the_same() {
     assert!(printed.contains("# admin is not set\n"), "{printed}");
     assert!(
         printed.contains("drain = \"5s\"  # the default of `drain`\n"),
+        "{printed}"
+    );
+    assert!(
+        printed.contains("webhook-url = \"https://a.example/hook?***\"  # --webhook-url\n"),
+        "{printed}"
+    );
+    assert!(
+        printed.contains("webhook-secret = \"***\"  # --webhook-secret\n"),
         "{printed}"
     );
     File::parse(&printed, Path::new("again.toml")).expect("a file with settings");

@@ -52,7 +52,8 @@ struct Heard {
 }
 
 impl Subscriber {
-    pub fn start(store: Store, relay: Weak<Relay>) -> Self {
+    /// `webhooks`: whether to hear of what waits to be told to servers of the operator.
+    pub fn start(store: Store, relay: Weak<Relay>, webhooks: bool) -> Self {
         let (commands, inbox) = mpsc::unbounded_channel();
         let heard = Arc::new(Heard {
             started: Instant::now(),
@@ -61,6 +62,7 @@ impl Subscriber {
         let task = Task {
             store,
             relay,
+            webhooks,
             heard: Arc::clone(&heard),
             subscribed: HashSet::new(),
             unconfirmed: Vec::new(),
@@ -95,6 +97,7 @@ impl Subscriber {
 struct Task {
     store: Store,
     relay: Weak<Relay>,
+    webhooks: bool,
     heard: Arc<Heard>,
     /// What a new connection has to subscribe to.
     subscribed: HashSet<RoomName>,
@@ -116,6 +119,9 @@ impl Task {
                     if !first && let Some(relay) = self.relay.upgrade() {
                         Figures::count(&relay.figures.resubscriptions, 1);
                         relay.resync();
+                    }
+                    if first && let Some(relay) = self.relay.upgrade() {
+                        relay.sweep_webhooks();
                     }
                     first = false;
                     match self.follow(&mut inbox, sink, stream).await {
@@ -144,6 +150,9 @@ impl Task {
             contract::heartbeat_channel(keyspace, self.store.edge()),
             keyspace.notices(),
         ];
+        if self.webhooks {
+            channels.push(keyspace.webhooks_channel());
+        }
         channels.extend(self.subscribed.iter().map(|room| keyspace.channel(room)));
         confirmed(sink.subscribe(channels)).await?;
         Ok((sink, stream))
@@ -170,6 +179,11 @@ impl Task {
                     } else if channel == keyspace.notices() {
                         let Some(relay) = self.relay.upgrade() else { return Ended::Dropped };
                         relay.noticed(&String::from_utf8_lossy(message.get_payload_bytes()));
+                    } else if channel == keyspace.webhooks_channel() {
+                        let Some(relay) = self.relay.upgrade() else { return Ended::Dropped };
+                        if let Some(webhooks) = relay.webhooks() {
+                            webhooks.queued(&String::from_utf8_lossy(message.get_payload_bytes()));
+                        }
                     } else {
                         heard = Instant::now();
                         let since = clustertalk_core::time::millis(self.heard.started.elapsed());

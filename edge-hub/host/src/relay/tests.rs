@@ -13,7 +13,9 @@ const PATIENCE: Duration = Duration::from_secs(20);
 fn relay() -> Arc<Relay> {
     let keyspace = Keyspace::new("ct").unwrap();
     let url = "redis://127.0.0.1:1";
-    Relay::new(Store::new(url, keyspace, "e1".to_owned(), Limits::default()).unwrap())
+    let client = redis::Client::open(url).unwrap();
+    let store = Store::new(client, keyspace, "e1".to_owned(), Limits::default()).unwrap();
+    Relay::new(store, None)
 }
 
 fn follower(number: u64) -> Follower {

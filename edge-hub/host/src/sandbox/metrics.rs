@@ -53,6 +53,7 @@ pub(crate) struct Metrics {
     running: AtomicU64,
     instantiations: AtomicU64,
     swaps: AtomicU64,
+    swap_nanoseconds: AtomicU64,
     traps: AtomicU64,
     deadlines: AtomicU64,
     memory: AtomicU64,
@@ -75,6 +76,8 @@ pub struct ComponentMetrics {
     pub instantiations: u64,
     /// Builds switched to while running.
     pub swaps: u64,
+    /// From the moment that the last of them was in its place until it served.
+    pub swap_time: Duration,
     /// Calls that trapped.
     pub traps: u64,
     /// Calls stopped at their CPU deadline.
@@ -110,7 +113,10 @@ impl Metrics {
         self.instantiations.fetch_add(1, Relaxed);
     }
 
-    pub fn swapped(&self) {
+    /// Notes a switch to another build, so long after that was in its place.
+    pub fn swapped(&self, after: Duration) {
+        self.swap_nanoseconds
+            .store(after.as_nanos() as u64, Relaxed);
         self.swaps.fetch_add(1, Relaxed);
     }
 
@@ -148,6 +154,7 @@ impl Metrics {
             running: self.running.load(Relaxed),
             instantiations: self.instantiations.load(Relaxed),
             swaps: self.swaps.load(Relaxed),
+            swap_time: Duration::from_nanos(self.swap_nanoseconds.load(Relaxed)),
             traps: self.traps.load(Relaxed),
             deadlines: self.deadlines.load(Relaxed),
             memory: self.memory.load(Relaxed),

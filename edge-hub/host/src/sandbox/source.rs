@@ -5,9 +5,11 @@ use std::{
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use arc_swap::ArcSwap;
+use clustertalk_core::time::millis;
 use wasmtime::component::Component;
 
 use super::{digest::Digest, engine::Runtime, error::LoadError, metrics::Metrics};
@@ -40,15 +42,29 @@ struct Stamp {
     inode: u64,
     bytes: u64,
     modified: (i64, i64),
+    /// When it came to its place: a file that is renamed keeps the time of its content.
+    placed: (i64, i64),
 }
 
 impl Stamp {
+    /// How long the file has been in its place.
+    fn age(&self) -> Duration {
+        let (seconds, nanos) = self.placed;
+        let placed = Duration::new(
+            seconds.try_into().unwrap_or(0),
+            nanos.try_into().unwrap_or(0),
+        );
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        now.unwrap_or_default().saturating_sub(placed)
+    }
+
     fn of(metadata: &Metadata) -> Self {
         Self {
             device: metadata.dev(),
             inode: metadata.ino(),
             bytes: metadata.size(),
             modified: (metadata.mtime(), metadata.mtime_nsec()),
+            placed: (metadata.ctime(), metadata.ctime_nsec()),
         }
     }
 }
@@ -99,9 +115,13 @@ impl<B: Send + Sync + 'static> Source<B> {
         match build(runtime, &self.path, &*self.prepare) {
             Ok(new) if new.digest == old => {}
             Ok(new) => {
-                tracing::info!(component = self.name, %old, new = %new.digest, "component replaced");
+                let digest = new.digest;
                 self.current.store(Arc::new(new));
-                self.metrics.swapped();
+                // From here on each call begins with the new build.
+                let age = stamp.age();
+                self.metrics.swapped(age);
+                let took_ms = millis(age);
+                tracing::info!(component = self.name, %old, new = %digest, took_ms, "component replaced");
             }
             Err(error) => tracing::error!(
                 component = self.name, running = %old, %error, "replacement refused"

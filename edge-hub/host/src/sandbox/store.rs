@@ -21,6 +21,7 @@ use super::{
     },
     guard::{Guard, Guarded},
     redis::{Redis, RedisFigures},
+    stderr::Stderr,
 };
 use crate::{
     application::AllowedHosts,
@@ -36,6 +37,7 @@ const OUTGOING_TIMEOUT: Duration = Duration::from_secs(10);
 /// What all calls of one component share.
 pub(crate) struct Context {
     pub name: String,
+    pub stderr: Arc<Stderr>,
     pub variables: BTreeMap<String, String>,
     pub allowed_hosts: Arc<AllowedHosts>,
     pub redis: Arc<dyn Redis>,
@@ -57,12 +59,13 @@ pub(crate) struct State {
 }
 
 impl State {
-    /// No files, no environment, no sockets; nothing is written anywhere.
+    /// No files, no environment, no sockets; standard error is the log, standard output nothing.
     pub fn new(context: Arc<Context>, guard: Guard) -> Self {
         let wasi = WasiCtx::builder()
             .allow_tcp(false)
             .allow_udp(false)
             .max_random_size(MAX_RANDOM_BYTES)
+            .stderr(context.stderr.of_call())
             .build();
         Self {
             table: ResourceTable::new(),

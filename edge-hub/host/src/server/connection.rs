@@ -2,8 +2,9 @@
 
 use std::{
     convert::Infallible,
+    future::poll_fn,
     net::SocketAddr,
-    pin::pin,
+    pin::Pin,
     sync::{Arc, Mutex, PoisonError, atomic::Ordering},
 };
 
@@ -16,7 +17,6 @@ use hyper::{
     http::uri::Scheme,
     server::conn::http1,
     service::service_fn,
-    upgrade::OnUpgrade,
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{net::TcpStream, time::timeout};
@@ -25,7 +25,7 @@ use tracing::debug;
 
 use super::{
     Body, Refusal, SUBPROTOCOL, Server, Service, Upgrade, admission::Permit, handshake,
-    registry::Seat,
+    registry::Seat, wire::Wire,
 };
 use crate::{
     queue::Queue,
@@ -38,6 +38,14 @@ const HEAD_BYTES: usize = 32 * 1024;
 
 /// Where a connection's permit waits until a WebSocket takes it along.
 type Pass = Arc<Mutex<Option<Permit>>>;
+
+/// Where a WebSocket waits until its answer is written and the stream is free.
+type Slot<H> = Arc<Mutex<Option<Taken<H>>>>;
+
+struct Taken<H> {
+    handler: Seated<H>,
+    queue: Arc<Queue>,
+}
 
 /// Serves the connection until it ends, becomes a WebSocket, or must go.
 pub(super) async fn serve<S: Service>(
@@ -79,47 +87,65 @@ pub(super) async fn serve<S: Service>(
         true => Scheme::HTTPS,
         false => Scheme::HTTP,
     };
+    let slot: Slot<S::Handler> = Arc::default();
     let service = service_fn(|mut request: Request<Incoming>| {
         request.extensions_mut().insert(scheme.clone());
         let (server, pass, refusal) = (Arc::clone(&server), Arc::clone(&pass), refusal.clone());
-        async move {
+        let slot = Arc::clone(&slot);
+        Box::pin(async move {
             Ok::<_, Infallible>(match refusal {
                 Some(refusal) => refusal.into_response(),
-                None => respond(&server, request, peer, &pass).await,
+                None => respond(&server, request, peer, &pass, &slot).await,
             })
-        }
+        })
     });
-    let connection = http1::Builder::new()
+    let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(server.options.header_time)
         .max_buf_size(HEAD_BYTES)
-        .serve_connection(TokioIo::new(stream), service)
-        .with_upgrades();
-    let mut connection = pin!(connection);
-    let ended = match shutdown.run_until_cancelled(connection.as_mut()).await {
+        .serve_connection(TokioIo::new(Wire::new(stream)), service);
+    // Its stream is needed afterwards: for a WebSocket, or for what hyper itself says nothing about.
+    let mut served = poll_fn(|context| connection.poll_without_shutdown(context));
+    let ended = match shutdown.run_until_cancelled(&mut served).await {
         Some(ended) => ended,
         None => {
-            connection.as_mut().graceful_shutdown();
-            timeout(server.options.shutdown_time, connection)
+            Pin::new(&mut connection).graceful_shutdown();
+            let served = poll_fn(|context| connection.poll_without_shutdown(context));
+            timeout(server.options.shutdown_time, served)
                 .await
                 .unwrap_or(Ok(()))
         }
     };
+    let parts = connection.into_parts();
+    let wire = parts.io.into_inner();
+    let taken = slot.lock().unwrap_or_else(PoisonError::into_inner).take();
+    if let Some(Taken { handler, queue }) = taken {
+        // A task of its own, so that it is no larger than it needs to be.
+        let limits = server.options.socket;
+        let stream = wire.into_stream();
+        tokio::spawn(
+            async move { socket::run(stream, &parts.read_buf, queue, limits, handler).await },
+        );
+        return;
+    }
     if let Err(error) = ended {
         debug!(%error, %peer, "a connection failed");
+        wire.refuse(error.is_timeout()).await;
+    } else {
+        wire.close().await;
     }
 }
 
 async fn respond<S: Service>(
     server: &Arc<Server<S>>,
-    mut request: Request<Incoming>,
+    request: Request<Incoming>,
     peer: SocketAddr,
     pass: &Pass,
+    slot: &Slot<S::Handler>,
 ) -> Response<Body> {
     if !server.service.is_websocket(request.uri().path()) {
         return server.service.respond(request, peer).await;
     }
-    let upgrade = hyper::upgrade::on(&mut request);
     let (parts, body) = request.into_parts();
     if !handshake::is_wanted(&parts) {
         return server
@@ -147,29 +173,8 @@ async fn respond<S: Service>(
         _seat: seat,
         _permit: permit,
     };
-    tokio::spawn(become_websocket(
-        upgrade,
-        queue,
-        server.options.socket,
-        handler,
-    ));
+    *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(Taken { handler, queue });
     switching_protocols(&accept)
-}
-
-/// Takes the bare socket out of hyper once the answer is written. The socket's own task is
-/// another one, so that it is no larger than it needs to be.
-async fn become_websocket<H: Handler>(
-    upgrade: OnUpgrade,
-    queue: Arc<Queue>,
-    limits: socket::Limits,
-    handler: Seated<H>,
-) {
-    let Ok(upgraded) = upgrade.await else { return };
-    let Ok(parts) = upgraded.downcast::<TokioIo<Stream>>() else {
-        return;
-    };
-    let stream = parts.io.into_inner();
-    tokio::spawn(socket::run(stream, &parts.read_buf, queue, limits, handler));
 }
 
 fn switching_protocols(accept: &str) -> Response<Body> {

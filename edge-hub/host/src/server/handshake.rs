@@ -162,7 +162,7 @@ mod tests {
     }
 
     fn check(parts: &request::Parts) -> Result<Handshake, Refusal> {
-        super::check(parts, &Origins::Loopback)
+        super::check(parts, &Origins::Loopback(Vec::new()))
     }
 
     #[test]

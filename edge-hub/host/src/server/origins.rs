@@ -8,9 +8,9 @@ use hyper::Uri;
 /// browser and is always allowed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origins {
-    /// Pages of this machine, on any port. A page whose name merely points here is refused, since
-    /// any page can make its name do so: the default on a loopback address.
-    Loopback,
+    /// Pages of this machine, on any port, and these origins. A page whose name merely points here is
+    /// refused, since any page can make its name do so: for a loopback address.
+    Loopback(Vec<String>),
     /// The host's own pages: those whose origin is what they call this host.
     Same,
     /// The host's own pages and these origins, such as `https://chat.example`.
@@ -23,27 +23,24 @@ impl Origins {
     /// What is safe for a listener at this address.
     pub fn for_address(address: SocketAddr) -> Self {
         if address.ip().is_loopback() {
-            Self::Loopback
+            Self::Loopback(Vec::new())
         } else {
             Self::Same
         }
     }
 
-    /// Whether a plain request may be answered: one that writes must not come from a page of another
-    /// origin, and a page whose name merely points to this machine must not read from it either.
-    pub fn allow_request<B>(&self, request: &hyper::Request<B>) -> bool {
-        let header = |name| {
-            request
-                .headers()
-                .get(name)
-                .and_then(|value| value.to_str().ok())
-        };
-        let host = header(hyper::header::HOST).unwrap_or_default();
-        if *self == Self::Loopback && !host.is_empty() && !is_loopback(&format!("http://{host}")) {
-            return false;
+    /// Whether an edge answers to this `Host`. On loopback it is called by a name of loopback, or, behind
+    /// a proxy, by that of an origin which is listed: any other name may be that of a foreign page which
+    /// made it point here. On other addresses an edge does not know what it is called.
+    pub(super) fn knows(&self, host: Option<&str>) -> bool {
+        match (self, host) {
+            (Self::Loopback(listed), Some(host)) => {
+                is_loopback(&format!("http://{host}"))
+                    || listed.iter().any(|origin| is_same(origin, host))
+            }
+            // By HTTP/1.0, which no browser speaks.
+            (Self::Loopback(_), None) | (Self::Same | Self::Listed(_) | Self::Any, _) => true,
         }
-        let reads = matches!(*request.method(), hyper::Method::GET | hyper::Method::HEAD);
-        reads || self.allow(header(hyper::header::ORIGIN), host)
     }
 
     /// `host` is the request's `Host` header.
@@ -51,16 +48,17 @@ impl Origins {
         let Some(origin) = origin else { return true };
         match self {
             Self::Any => true,
-            Self::Loopback => is_loopback(origin),
+            Self::Loopback(listed) => is_loopback(origin) || is_listed(listed, origin),
             Self::Same => is_same(origin, host),
-            Self::Listed(listed) => {
-                is_same(origin, host)
-                    || listed
-                        .iter()
-                        .any(|allowed| allowed.eq_ignore_ascii_case(origin))
-            }
+            Self::Listed(listed) => is_same(origin, host) || is_listed(listed, origin),
         }
     }
+}
+
+fn is_listed(listed: &[String], origin: &str) -> bool {
+    listed
+        .iter()
+        .any(|allowed| allowed.eq_ignore_ascii_case(origin))
 }
 
 fn is_same(origin: &str, host: &str) -> bool {
@@ -94,86 +92,40 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_foreign_page_neither_writes_nor_reads_by_a_rebound_name() {
-        let cases = [
-            (
-                "POST",
-                "127.0.0.1:3000",
-                Some("https://evil.example"),
-                false,
-            ),
-            (
-                "POST",
-                "127.0.0.1:3000",
-                Some("http://localhost:5173"),
-                true,
-            ),
-            ("POST", "127.0.0.1:3000", None, true),
-            ("GET", "127.0.0.1:3000", Some("https://evil.example"), true),
-            ("GET", "evil.example", None, false),
-            ("GET", "localhost:3000", None, true),
-        ];
-        for (method, host, origin, allowed) in cases {
-            let mut request = hyper::Request::builder()
-                .method(method)
-                .header("host", host);
-            if let Some(origin) = origin {
-                request = request.header("origin", origin);
-            }
-            let request = request.body(()).unwrap();
-            let told = Origins::Loopback.allow_request(&request);
-            assert_eq!(told, allowed, "{method} {host} {origin:?}");
-        }
-    }
-
-    #[test]
     fn origins_are_judged_by_the_setting() {
+        let loopback = Origins::Loopback(Vec::new());
         let listed = Origins::Listed(vec!["https://app.example".to_owned()]);
+        let behind = Origins::Loopback(vec!["https://app.example".to_owned()]);
         let cases = [
-            (&Origins::Loopback, None, "chat.example", true),
+            (&loopback, None, "chat.example", true),
             (
-                &Origins::Loopback,
+                &loopback,
                 Some("http://localhost:5173"),
                 "127.0.0.1:3000",
                 true,
             ),
             (
-                &Origins::Loopback,
+                &loopback,
                 Some("http://127.0.0.1:3000"),
                 "127.0.0.1:3000",
                 true,
             ),
+            (&loopback, Some("http://[::1]:3000"), "[::1]:3000", true),
+            (&loopback, Some("http://edge.localhost"), "localhost", true),
             (
-                &Origins::Loopback,
-                Some("http://[::1]:3000"),
-                "[::1]:3000",
-                true,
-            ),
-            (
-                &Origins::Loopback,
-                Some("http://edge.localhost"),
-                "localhost",
-                true,
-            ),
-            (
-                &Origins::Loopback,
+                &loopback,
                 Some("http://evil.example:3000"),
                 "evil.example:3000",
                 false,
             ),
             (
-                &Origins::Loopback,
+                &loopback,
                 Some("http://localhost.evil.example"),
                 "localhost",
                 false,
             ),
-            (
-                &Origins::Loopback,
-                Some("http://notlocalhost"),
-                "localhost",
-                false,
-            ),
-            (&Origins::Loopback, Some("null"), "localhost", false),
+            (&loopback, Some("http://notlocalhost"), "localhost", false),
+            (&loopback, Some("null"), "localhost", false),
             (
                 &Origins::Same,
                 Some("https://chat.example"),
@@ -199,6 +151,9 @@ mod tests {
                 false,
             ),
             (&Origins::Same, Some("null"), "null", false),
+            (&behind, Some("https://app.example"), "app.example", true),
+            (&behind, Some("http://localhost"), "app.example", true),
+            (&behind, Some("http://evil.example"), "evil.example", false),
             (&listed, Some("https://app.example"), "chat.example", true),
             (&listed, Some("https://chat.example"), "chat.example", true),
             (&listed, Some("http://app.example"), "chat.example", false),
@@ -217,7 +172,7 @@ mod tests {
     fn a_loopback_listener_trusts_loopback_pages_only() {
         assert_eq!(
             Origins::for_address(([127, 0, 0, 1], 3000).into()),
-            Origins::Loopback
+            Origins::Loopback(Vec::new())
         );
         assert_eq!(
             Origins::for_address(([0, 0, 0, 0], 3000).into()),

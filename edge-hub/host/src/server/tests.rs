@@ -306,8 +306,15 @@ async fn a_connection_that_does_not_ask_is_closed() {
         .send("GET /abc HTTP/1.1\r\nHost: localhost\r\n\r\n")
         .await;
     kept_alive.head().await;
-    for client in [&mut silent, &mut half_said, &mut kept_alive] {
-        client.hear_all().await;
+    let (status, error) = half_said.refusal().await;
+    assert_eq!(
+        (status, error["code"].as_str()),
+        (408, Some("request_timeout"))
+    );
+    assert!(error["retry_after_ms"].is_u64());
+    kept_alive.hear(b"plain /abc").await;
+    for client in [&mut silent, &mut kept_alive] {
+        assert_eq!(client.hear_all().await, b"");
     }
 }
 
@@ -404,8 +411,24 @@ async fn a_head_that_is_too_large_is_refused() {
             "GET /abc HTTP/1.1\r\nHost: localhost\r\nCookie: {long}\r\n\r\n"
         ))
         .await;
-    let head = client.head().await;
-    assert!(head.starts_with("HTTP/1.1 431 "), "{head}");
+    let (status, error) = client.refusal().await;
+    assert_eq!(
+        (status, error["code"].as_str()),
+        (431, Some("head_too_large"))
+    );
+}
+
+#[tokio::test]
+async fn what_is_no_http_is_told_so_after_the_answers_to_what_was() {
+    let bench = Bench::new(Options::default());
+    let mut client = bench.connect().await;
+    client
+        .send("GET /abc HTTP/1.1\r\nHost: localhost\r\n\r\nEHLO localhost\r\n\r\n")
+        .await;
+    assert!(client.head().await.starts_with("HTTP/1.1 200 "));
+    client.hear(b"plain /abc").await;
+    let (status, error) = client.refusal().await;
+    assert_eq!((status, error["code"].as_str()), (400, Some("bad_request")));
 }
 
 #[tokio::test]

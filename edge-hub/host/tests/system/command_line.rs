@@ -11,7 +11,7 @@ use tokio::{
 
 use super::{
     client::Client,
-    harness::{RedisServer, Site, ask, clustertalk, within},
+    harness::{RedisServer, Site, clustertalk, within},
     http_client::Events,
 };
 
@@ -140,8 +140,17 @@ async fn send_and_tail_talk_to_an_edge() {
     let (code, output, _) = run(&mut send("This is spam")).await;
     assert_eq!((code, output.ends_with("mask\n")), (0, true), "{output}");
     run(&mut send("three \u{1b}[31mred")).await;
-    assert_eq!(next().await.as_deref(), Some("2 ada: [CENSORED BY AI]"));
-    assert_eq!(next().await.as_deref(), Some("3 ada: three  [31mred"));
+    let mut shown = async || {
+        let line = next().await.expect("a line");
+        let mut words = line.split("  ");
+        let seq = words.find(|word| !word.is_empty()).map(str::trim);
+        let at = words.next().expect("a time");
+        assert!(at.starts_with("20") && at.ends_with('Z'), "{line}");
+        let said: Vec<&str> = words.collect();
+        format!("{} {}", seq.expect("a number"), said.join("  "))
+    };
+    assert_eq!(shown().await, "2 ada: [CENSORED BY AI]");
+    assert_eq!(shown().await, "3 ada: three  [31mred");
     tail.kill().await.expect("a process");
 
     let (code, _, told) = run(send("four").args(["--room", "No!"])).await;
@@ -154,58 +163,23 @@ async fn send_and_tail_talk_to_an_edge() {
 }
 
 #[tokio::test]
-async fn doctor_finds_what_would_lose_messages() {
-    let redis = RedisServer::start().await;
-    let mut connection = redis.connection().await;
-    let site = Site::new();
-    let doctor_for = |connections: &str| {
-        let mut command = clustertalk("doctor");
-        command
-            .args([
-                "--listen",
-                "127.0.0.1:0",
-                "--limit-connections",
-                connections,
-                "--redis",
-                &redis.url(),
-                "--manifest",
-            ])
-            .arg(site.path("spin.toml"))
-            .arg("--data")
-            .arg(site.path("data"));
-        command
-    };
-    let doctor = || doctor_for("100");
-    let (code, output, _) = run(&mut doctor()).await;
-    assert_eq!(code, 0, "{output}");
-    assert!(
-        output.lines().all(|line| line.starts_with("ok  ")),
-        "{output}"
-    );
-    assert!(output.contains("component hub runs: sha256:"), "{output}");
-
-    let (code, output, _) = run(&mut doctor_for("4000000000")).await;
-    assert_eq!(code, 1, "{output}");
-    assert!(output.contains("BAD  the process may open "), "{output}");
-
-    let _: String = ask(&mut connection, "CONFIG SET appendonly no").await;
-    let _: String = ask(&mut connection, "CONFIG SET maxmemory-policy allkeys-lru").await;
-    let (code, output, error) = run(&mut doctor()).await;
-    assert_eq!(code, 1, "{output}");
-    let bad: Vec<&str> = output
-        .lines()
-        .filter(|line| line.starts_with("BAD "))
-        .collect();
-    assert_eq!(bad.len(), 2, "{output}");
-    assert!(output.contains("set it to noeviction") && output.contains("set appendonly yes"));
-    assert_eq!(error, "error: 2 findings need your attention\n");
-}
-
-#[tokio::test]
 async fn help_names_every_command() {
     let (code, output, _) = run(&mut clustertalk("--help")).await;
     assert_eq!(code, 0);
-    for command in ["up", "send", "tail", "doctor", "config"] {
+    for command in [
+        "up",
+        "send",
+        "tail",
+        "history",
+        "rooms",
+        "stats",
+        "verify",
+        "user",
+        "token",
+        "doctor",
+        "config",
+        "completions",
+    ] {
         let line = output
             .lines()
             .find(|line| line.trim_start().starts_with(command));
@@ -214,4 +188,197 @@ async fn help_names_every_command() {
         assert_eq!((code, help.is_empty()), (0, false), "{command}");
     }
     assert_eq!(json!(run(clustertalk("up").arg("--lisen")).await.0), 2);
+}
+
+#[tokio::test]
+async fn history_reads_back_and_on_page_by_page() {
+    let redis = RedisServer::start().await;
+    let edge = Site::new()
+        .edge_with(
+            &redis,
+            &[
+                "--limit-burst",
+                "10000",
+                "--limit-messages-per-second",
+                "1000",
+            ],
+        )
+        .await;
+    for number in 1..=130 {
+        let message = json!({ "user": "ada", "id": format!("m{number}"), "text": "x" });
+        assert_eq!(edge.post("general", &message).await.status, 201);
+    }
+    let history = async |flags: &[&str]| {
+        let mut command = clustertalk("history");
+        command
+            .args(["#general", "--json"])
+            .args(flags)
+            .env("CLUSTERTALK_URL", edge.url());
+        let (code, output, error) = run(&mut command).await;
+        assert_eq!((code, error.as_str()), (0, ""));
+        let number = |line: &str| {
+            let entry: serde_json::Value = serde_json::from_str(line).expect("JSON");
+            entry["position"].clone()
+        };
+        output.lines().map(number).collect::<Vec<_>>()
+    };
+    let ends = |positions: &[serde_json::Value]| {
+        let [first, .., last] = positions else {
+            panic!("{positions:?}")
+        };
+        (positions.len(), first["seq"].as_u64(), last["seq"].as_u64())
+    };
+    assert_eq!(ends(&history(&[]).await), (50, Some(81), Some(130)));
+    let all = history(&["--limit", "1000"]).await;
+    assert_eq!(ends(&all), (130, Some(1), Some(130)));
+    assert_eq!(history(&["--after", "0", "--limit", "1000"]).await, all);
+    assert_eq!(
+        ends(&history(&["--before", "121", "--limit", "110"]).await),
+        (110, Some(11), Some(120))
+    );
+    let twenty = format!("20-{}", all[19]["tag"].as_str().expect("a tag"));
+    assert_eq!(
+        ends(&history(&["--after", &twenty, "--limit", "105"]).await),
+        (105, Some(21), Some(125))
+    );
+
+    let other = run(clustertalk("history").args([
+        "--url",
+        &edge.url(),
+        "--after",
+        "20-00000000000000aa",
+        "--limit",
+        "1",
+    ]))
+    .await;
+    assert!(other.1.starts_with("-- diverged"), "{}", other.1);
+    for misuse in [
+        &["--limit", "0"][..],
+        &["--after", "20"],
+        &["--before", "9", "--after", "0"],
+    ] {
+        assert_eq!(
+            run(clustertalk("history").args(misuse)).await.0,
+            2,
+            "{misuse:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn colours_are_for_terminals_or_for_who_asks() {
+    let redis = RedisServer::start().await;
+    let edge = Site::new().edge(&redis).await;
+    let url = edge.url();
+    // An escape by C1, which JSON leaves as it is.
+    let evil = json!({ "user": "ada", "id": "m1", "text": "\u{9b}31m red \u{1b}]0;title\u{7}" });
+    assert_eq!(edge.post("general", &evil).await.status, 201);
+    let history = |flags: &[&str]| {
+        let mut command = clustertalk("history");
+        command.args(["--url", &url]).args(flags);
+        command
+    };
+    let (_, plain, _) = run(&mut history(&[])).await;
+    assert!(!plain.trim_end().chars().any(char::is_control), "{plain:?}");
+    let (_, plain, _) = run(history(&["--color", "never"]).env("CLICOLOR_FORCE", "1")).await;
+    assert!(!plain.contains('\u{1b}'), "{plain:?}");
+    let (_, coloured, _) = run(&mut history(&["--color", "always"])).await;
+    assert!(coloured.contains("\u{1b}[36mada"), "{coloured:?}");
+    assert!(
+        !coloured.contains('\u{9b}') && !coloured.contains("\u{1b}]"),
+        "{coloured:?}"
+    );
+    let (_, lines, _) = run(&mut history(&["--json", "--color", "always"])).await;
+    assert!(!lines.trim_end().chars().any(char::is_control), "{lines:?}");
+    let entry: serde_json::Value = serde_json::from_str(&lines).expect("JSON");
+    assert_eq!(entry["text"], evil["text"]);
+}
+
+#[tokio::test]
+async fn whoever_reads_no_further_is_no_error() {
+    let mut command = Command::new("sh");
+    command
+        .args([
+            "-c",
+            "{ \"$0\" completions zsh; echo \"ended with $?\" >&2; } | true",
+        ])
+        .arg(env!("CARGO_BIN_EXE_clustertalk"));
+    let (_, _, error) = run(&mut command).await;
+    assert_eq!(error, "ended with 0\n");
+}
+
+#[tokio::test]
+async fn a_shell_completes_what_there_is() {
+    for shell in ["bash", "zsh", "fish", "powershell"] {
+        let (code, script, _) = run(clustertalk("completions").arg(shell)).await;
+        assert_eq!(code, 0, "{shell}");
+        assert!(
+            script.contains("verify") && script.contains("export"),
+            "{shell}"
+        );
+    }
+    let complete = "source <(\"$0\" completions bash)\n\
+        COMP_WORDS=(clustertalk user er) COMP_CWORD=2\n\
+        _clustertalk clustertalk er user && echo \"${COMPREPLY[@]}\"";
+    let mut bash = Command::new("bash");
+    bash.args(["-c", complete])
+        .arg(env!("CARGO_BIN_EXE_clustertalk"));
+    if let Ok(output) = bash.output().await {
+        assert_eq!(
+            String::from_utf8_lossy(&output.stdout),
+            "erase\n",
+            "{output:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_token_is_made_only_if_an_edge_would_take_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let secret = folder.path().join("secret");
+    std::fs::write(&secret, "made for tests only, never for a deployment\n").expect("a file");
+    let token = |flags: &[&str]| {
+        let mut command = clustertalk("token");
+        command.current_dir(folder.path()).args(flags);
+        command
+    };
+    let own = [
+        "--issuer",
+        "shop",
+        "--audience",
+        "chat",
+        "--secret-file",
+        "secret",
+    ];
+    let (code, made, error) = run(token(&["--user", "ada"]).args(own)).await;
+    assert_eq!((code, error.as_str()), (0, ""));
+    assert_eq!(made.trim_end().split('.').count(), 3, "{made}");
+    assert_eq!(made.lines().count(), 1);
+
+    let told = sentence(&mut token(&["--user", "ada"])).await;
+    assert!(told.contains("identity_secrets"), "{told}");
+    let told = sentence(token(&["--user", ""]).args(own)).await;
+    assert!(told.contains("`sub`"), "{told}");
+    let told = sentence(token(&["--user", "ada", "--rooms", "No!"]).args(own)).await;
+    assert!(told.contains("rooms"), "{told}");
+    std::fs::write(&secret, "short").expect("a file");
+    let told = sentence(token(&["--user", "ada"]).args(own)).await;
+    assert!(
+        told.contains("shorter than 32 bytes") && !told.contains("short\""),
+        "{told}"
+    );
+    for misuse in [
+        &["--user", "ada", "--role", "emperor"][..],
+        &["--user", "ada", "--expires-in", "0s"],
+        &["--user", "ada", "--expires-in", "10years"],
+        &[],
+    ] {
+        assert_eq!(run(&mut token(misuse)).await.0, 2, "{misuse:?}");
+    }
+    let identity = r#"[{"issuer":"k","audience":"c","algorithm":"ES256","jwks_url":"https://id.example.org/"}]"#;
+    let told = sentence(
+        token(&["--user", "ada", "--issuer", "k"]).env("SPIN_VARIABLE_IDENTITY", identity),
+    )
+    .await;
+    assert!(told.contains("a key that only that issuer has"), "{told}");
 }

@@ -10,7 +10,7 @@ use super::{
 };
 
 /// One of the components in `tests/components`.
-fn from_text(name: &str) -> Vec<u8> {
+pub fn from_text(name: &str) -> Vec<u8> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/components");
     wat::parse_file(folder.join(format!("{name}.wat"))).expect("a component")
 }

@@ -80,19 +80,26 @@ pub struct RedisServer {
     child: Child,
     pub port: u16,
     folder: TempDir,
+    flags: Vec<String>,
 }
 
 impl RedisServer {
     pub async fn start() -> Self {
+        Self::start_with(Vec::new()).await
+    }
+
+    /// The same with more of its own flags.
+    pub async fn start_with(flags: Vec<String>) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         loop {
             let port = free_port();
-            let mut child = spawn(&mut command(port, folder.path()));
+            let mut child = spawn(command(port, folder.path()).args(&flags));
             if answers(&mut child, port).await {
                 return Self {
                     child,
                     port,
                     folder,
+                    flags,
                 };
             }
         }
@@ -119,7 +126,7 @@ impl RedisServer {
 
     /// Starts it again on its data and its port.
     pub async fn restart(&mut self) {
-        self.child = spawn(&mut command(self.port, self.folder.path()));
+        self.child = spawn(command(self.port, self.folder.path()).args(&self.flags));
         assert!(
             answers(&mut self.child, self.port).await,
             "Redis does not start again"
@@ -405,6 +412,17 @@ impl Edge {
         self.metric(&name).await
     }
 
+    /// Its memory, where the system tells.
+    pub fn resident_bytes(&self) -> Option<u64> {
+        let path = format!("/proc/{}/status", self.child.id()?);
+        let status = fs::read_to_string(path).ok()?;
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:"))?;
+        let kilobytes: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
+        Some(kilobytes * 1024)
+    }
+
     /// What it has logged so far.
     pub fn log(&self) -> String {
         fs::read_to_string(&self.log).expect("its log")
@@ -458,6 +476,7 @@ identity = { default = "" }
 identity_secrets = { default = "" }
 publish_keys = { default = "" }
 closed_rooms = { default = "" }
+webhooks = { default = "" }
 
 [[trigger.http]]
 route = "/ws"
@@ -468,7 +487,7 @@ component = "hub"
 
 [component.hub]
 source = "hub.wasm"
-allowed_outbound_hosts = ["redis://127.0.0.1:*"]
+allowed_outbound_hosts = ["redis://127.0.0.1:*", "rediss://localhost:*"]
 [component.hub.variables]
 redis_url = "{{ redis_url }}"
 redis_prefix = "{{ redis_prefix }}"
@@ -479,6 +498,7 @@ identity = "{{ identity }}"
 identity_secrets = "{{ identity_secrets }}"
 publish_keys = "{{ publish_keys }}"
 closed_rooms = "{{ closed_rooms }}"
+webhooks = "{{ webhooks }}"
 [component.hub.dependencies]
 "clustertalk:moderation/moderator@1.0.0" = { path = "moderation.wasm" }
 "clustertalk:analytics/recorder@1.0.0" = { path = "analytics.wasm" }

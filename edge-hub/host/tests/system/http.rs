@@ -290,3 +290,146 @@ async fn readiness_follows_redis_and_health_does_not() {
     redis.restart().await;
     ready(200).await;
 }
+
+#[tokio::test]
+async fn what_a_websocket_can_do_is_possible_over_http() {
+    let redis = RedisServer::start().await;
+    let edge = Site::new().edge(&redis).await;
+    let (mut bob, _) = Client::resume(edge.address, "bob", "plans", None).await;
+    for number in 1..=4 {
+        post(&edge, "plans", "ada", &format!("m{number}"), "hello").await;
+    }
+    let room = "/api/v1/rooms/plans";
+    let presence = edge.get(&format!("{room}/presence")).await.json();
+    let members = json!([{ "id": "bob", "name": "bob" }]);
+    assert_eq!(
+        presence,
+        json!({ "room": "plans", "members_count": 1, "members": members })
+    );
+
+    let read = format!("{room}/read?user=ada");
+    let receipt = |seq: u64| {
+        let user = json!({ "id": "ada", "name": "ada" });
+        json!({ "type": "receipt", "room": "plans", "user": user, "seq": seq })
+    };
+    assert_eq!(edge.get(&read).await.json(), receipt(0));
+    let told = edge.send("PUT", &read, &json!({ "seq": 3 })).await;
+    assert_eq!((told.status, told.json()), (200, receipt(3)));
+    assert_eq!(edge.get(&read).await.json(), receipt(3));
+    assert_eq!(bob.take("receipt").await, receipt(3));
+    let nowhere = "/api/v1/rooms/private-x-0123456789abcdef/read?user=ada";
+    assert_eq!(
+        edge.get(nowhere).await.refusal(),
+        (403, "forbidden".to_owned())
+    );
+
+    for (query, expected, more) in [
+        ("from=3", vec!["m3", "m4"], false),
+        ("from=2&limit=2", vec!["m2", "m3"], true),
+        ("from=9", vec![], false),
+    ] {
+        let answer = edge.get(&format!("{room}/messages?{query}")).await.json();
+        assert_eq!(
+            (ids(&answer), &answer["more"]),
+            (expected, &json!(more)),
+            "{query}"
+        );
+    }
+    let body = json!({ "user": "ada", "id": "m5", "text": "bob?", "mentions": ["bob"],
+        "reply_to": { "user": "ada", "id": "m1" } });
+    edge.post("plans", &body).await;
+    let heard = bob
+        .next_that("the answer", |frame| frame["id"] == "m5")
+        .await;
+    assert_eq!(
+        (&heard["mentions"], &heard["reply_to"]),
+        (&body["mentions"], &body["reply_to"])
+    );
+}
+
+#[tokio::test]
+async fn moderators_read_who_is_in_the_lists_of_their_room() {
+    let redis = RedisServer::start().await;
+    let edge = Site::new().edge(&redis).await;
+    let created = edge
+        .send(
+            "PUT",
+            "/api/v1/rooms/plans?user=ada",
+            &json!({ "private": true }),
+        )
+        .await;
+    let name = created.json()["room"].as_str().expect("a name").to_owned();
+    let room = format!("/api/v1/rooms/{name}");
+    for (list, user, body) in [
+        ("members", "bob", json!({ "role": "moderator" })),
+        ("members", "cyd", json!({ "role": "member" })),
+        ("bans", "eve", json!({})),
+        ("mutes", "cyd", json!({ "for_ms": 600_000 })),
+    ] {
+        let answer = edge
+            .send("PUT", &format!("{room}/{list}/{user}?user=ada"), &body)
+            .await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+    }
+    let bobs = async |list: &str| edge.get(&format!("{room}/{list}user=bob")).await.json();
+    let member = |user: &str, role: &str| json!({ "user": user, "role": role });
+    let first = bobs("members?limit=2&").await;
+    let page = json!([member("ada", "owner"), member("bob", "moderator")]);
+    assert_eq!((&first["members"], &first["next"]), (&page, &json!("bob")));
+    let last = bobs("members?after=bob&").await;
+    let page = json!([member("cyd", "member")]);
+    assert_eq!((&last["members"], &last["next"]), (&page, &Value::Null));
+    assert_eq!(bobs("bans?").await["bans"], json!([{ "user": "eve" }]));
+    let mutes = bobs("mutes?").await["mutes"].clone();
+    assert_eq!(mutes[0]["user"], "cyd");
+    assert!(mutes[0]["until"].is_u64(), "{mutes}");
+    for list in ["members", "bans", "mutes"] {
+        for user in ["cyd", "eve", "nobody"] {
+            let answer = edge.get(&format!("{room}/{list}?user={user}")).await;
+            let forbidden = (403, "forbidden".to_owned());
+            assert_eq!(answer.refusal(), forbidden, "{list} for {user}");
+        }
+        let bad = edge.get(&format!("{room}/{list}?user=bob&after=%00")).await;
+        assert_eq!(bad.refusal(), (400, "bad_frame".to_owned()), "{list}");
+    }
+}
+
+#[tokio::test]
+async fn an_edge_serves_its_own_description() {
+    let redis = RedisServer::start().await;
+    let edge = Site::new().edge(&redis).await;
+    let served = edge.get("/api/v1/openapi.json").await;
+    let checked_in: Value =
+        serde_json::from_str(include_str!("../../../protocol/openapi.json")).expect("JSON");
+    assert_eq!(served.json(), checked_in);
+    assert!(!served.text.contains('\n'));
+    // What it describes is there; only GET, which changes nothing.
+    for (path, methods) in checked_in["paths"].as_object().expect("paths") {
+        if methods["get"].is_null() || path.ends_with("/events") || path.ends_with("z") {
+            continue;
+        }
+        let path = path.replace("{room}", "general").replace("{user}", "bob");
+        let answer = edge.get(&format!("{path}?user=ada")).await;
+        assert!(
+            !matches!(answer.status, 404 | 405 | 500..),
+            "{path}: {}",
+            answer.text
+        );
+    }
+    let site = Site::with(&[
+        (
+            "identity",
+            r#"[{"issuer":"a","audience":"b","algorithm":"HS256"}]"#,
+        ),
+        (
+            "identity_secrets",
+            r#"{"a":"a secret of thirty-two bytes at least"}"#,
+        ),
+    ]);
+    let edge = site.edge(&redis).await;
+    let served = edge.get("/api/v1/openapi.json").await.json();
+    assert_eq!(
+        served["security"],
+        json!([{ "token": [] }, { "serverKey": [] }])
+    );
+}

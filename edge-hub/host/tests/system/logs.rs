@@ -153,3 +153,36 @@ async fn chat(edge: std::net::SocketAddr) {
     let mut events = Events::open(edge, "general", None).await;
     events.next().await;
 }
+
+#[tokio::test]
+async fn what_a_component_writes_is_logged_and_cannot_look_like_another_event() {
+    let redis = RedisServer::start().await;
+    let site = Site::new();
+    let mut up = site.up_on(&redis.url());
+    let forged = "ERROR clustertalk_host::edge: all is lost";
+    // The hub quotes what it does not take, in its answer and on standard error.
+    up.env(
+        "SPIN_VARIABLE_ROOMS",
+        format!("general,\r\u{1b}[2K\n{forged}"),
+    );
+    let edge = site.start(&mut up).await;
+    let refused = edge.get("/api/v1/config").await;
+    assert_eq!(refused.refusal(), (500, "internal".to_owned()));
+    let log = edge.log();
+    let written: Vec<&str> = log
+        .lines()
+        .filter(|line| line.contains("clustertalk_component"))
+        .collect();
+    let begins = "WARN clustertalk_component: the component wrote component=\"hub\" line=\"";
+    let lines = written.iter().map(|line| line.split_once(begins));
+    let lines: Vec<&str> = lines.map(|parts| parts.expect("a prefix").1).collect();
+    let [first, second] = lines[..] else {
+        panic!("{log}");
+    };
+    assert!(
+        first.starts_with("variable `rooms`") && first.ends_with("␍␛[2K\""),
+        "{first}"
+    );
+    assert!(second.starts_with(forged), "{second}");
+    assert!(!log.contains('\u{1b}') && !log.lines().any(|line| line.starts_with(forged)));
+}

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{
     client::Client,
-    harness::{RedisServer, Site, eventually},
+    harness::{RedisServer, Site, eventually, free_port},
 };
 
 const DASHBOARD: &str = include_str!("../../../../deploy/grafana/dashboard.json");
@@ -133,7 +133,10 @@ fn pairs(text: &str) -> impl Iterator<Item = (String, String)> {
 
 async fn page() -> Page {
     let redis = RedisServer::start().await;
-    let edge = Site::new().edge(&redis).await;
+    // Nobody listens there.
+    let webhook = format!("--webhook-url=http://127.0.0.1:{}", free_port());
+    let secret = "--webhook-secret=whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
+    let edge = Site::new().edge_with(&redis, &[&webhook, secret]).await;
     let mut ada = Client::join(edge.address, "ada").await;
     ada.store("general", "m1", "hello").await;
     let text = eventually("a heartbeat", async || {

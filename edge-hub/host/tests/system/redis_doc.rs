@@ -4,7 +4,7 @@ use futures_util::StreamExt;
 
 use super::{
     client::Client,
-    harness::{RedisServer, Site, within},
+    harness::{RedisServer, Site, eventually, free_port, within},
     transcript::{self, Programs, Values, blocks},
 };
 
@@ -58,7 +58,11 @@ async fn an_edge_needs_no_other_rights_than_those_it_names() {
         .expect("the rights");
     let url = format!("redis://clustertalk:PASSWORD@127.0.0.1:{}", redis.port);
 
-    let edge = Site::new().edge_on(&url).await;
+    let site = Site::new();
+    let mut command = site.up_on(&url);
+    command.arg(format!("--webhook-url=http://127.0.0.1:{}", free_port()));
+    command.arg("--webhook-secret=whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=");
+    let edge = site.start(&mut command).await;
     let mut ada = Client::join(edge.address, "ada").await;
     ada.store("general", "m1", "hello").await;
     assert_eq!(ada.take("message").await["id"], "m1");
@@ -78,6 +82,11 @@ async fn an_edge_needs_no_other_rights_than_those_it_names() {
     ada.store("general", "m2", "live").await;
     assert_eq!(events.next().await.data["id"], "m2");
     drop(ada);
+    let failed = "clustertalk_webhooks_failed_total{endpoint=\"default\"}";
+    eventually("a webhook that fails", async || {
+        (edge.metric(failed).await > 1).then_some(())
+    })
+    .await;
     let denied: Vec<redis::Value> = redis::cmd("ACL")
         .arg("LOG")
         .query_async(&mut connection)

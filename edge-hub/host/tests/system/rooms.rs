@@ -244,7 +244,7 @@ async fn rooms_are_managed_over_http() {
         ("POST",   "/rooms/plans/bans/eve",             ada.clone(),                               405, "method_not_allowed"),
         ("POST",   "/rooms/plans/members/ada/kick",     ada.clone(),                               403, "forbidden"),
         ("POST",   "/users/eve/kick",                   ada.clone(),                               403, "forbidden"),
-        ("PUT",    "/direct/ada",                       ada.clone(),                               400, "bad_user"),
+        ("PUT",    "/direct/ada",                       ada.clone(),                               403, "forbidden"),
         ("DELETE", "/rooms/plans?user=eve",             Value::Null,                               403, "forbidden"),
         ("DELETE", "/rooms/plans?user=ada",             Value::Null,                               200, "done"),
         ("GET",    "/rooms/plans?user=ada",             Value::Null,                               200, "room"),

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 use clustertalk_host::http_client::{connect, host};
 use http_body_util::{BodyExt, Full};
 use hyper::Request;
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use rustix::process::Signal;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -27,17 +27,19 @@ use super::{
 };
 
 /// An authority of a test's own, and the files of the edge that it certifies.
-struct Authority {
+pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
     certificate: CertificateDer<'static>,
     folder: TempDir,
 }
 
 impl Authority {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let mut params = CertificateParams::new(Vec::new()).expect("no names");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let name = "authority of a test";
+        params.distinguished_name.push(DnType::CommonName, name);
         let key = KeyPair::generate().expect("a key");
         let certificate = params.self_signed(&key).expect("a certificate");
         std::fs::write(folder.path().join("ca.pem"), certificate.pem()).expect("a file");
@@ -48,14 +50,25 @@ impl Authority {
         }
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
     /// Puts a new certificate and its key into the edge's files.
-    fn certify(&self) -> CertificateDer<'static> {
-        let names = ["localhost", "127.0.0.1"].map(str::to_owned);
-        let params = CertificateParams::new(names).expect("names");
+    pub fn certify(&self) -> CertificateDer<'static> {
+        self.certify_as(&["localhost", "127.0.0.1"], |_| {})
+    }
+
+    /// The same for other names, and with what else differs.
+    pub fn certify_as(
+        &self,
+        names: &[&str],
+        change: impl FnOnce(&mut CertificateParams),
+    ) -> CertificateDer<'static> {
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let mut params = CertificateParams::new(names).expect("names");
+        params.distinguished_name.push(DnType::CommonName, "edge");
+        change(&mut params);
         let key = KeyPair::generate().expect("a key");
         let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
         std::fs::write(self.path("edge.pem"), certificate.pem()).expect("a file");
@@ -63,7 +76,7 @@ impl Authority {
         certificate.der().clone()
     }
 
-    fn flags(&self) -> [String; 2] {
+    pub fn flags(&self) -> [String; 2] {
         let path = |name| self.path(name).display().to_string();
         [
             format!("--tls-certificate={}", path("edge.pem")),

@@ -51,7 +51,10 @@ pub async fn run<'a>(document: &'a str, programs: &Programs, values: &mut Values
 }
 
 /// What a document calls by its name, with the addresses of a test.
-pub struct Programs(TempDir);
+pub struct Programs {
+    folder: TempDir,
+    variables: Vec<(String, String)>,
+}
 
 impl Programs {
     pub fn new(redis: &RedisServer, edge: &Edge) -> Self {
@@ -78,9 +81,13 @@ impl Programs {
             (
                 "clustertalk",
                 format!(
-                    "case \"$1\" in send|tail) exec {clustertalk} \"$@\" --url {};; esac\n\
+                    "case \"$1\" in\n\
+                     send|tail|history|rooms|stats) exec {clustertalk} \"$@\" --url {};;\n\
+                     verify|user) exec {clustertalk} \"$@\" --redis {};;\n\
+                     esac\n\
                      exec {clustertalk} \"$@\"",
-                    edge.url()
+                    edge.url(),
+                    redis.url(),
                 ),
             ),
         ] {
@@ -88,17 +95,30 @@ impl Programs {
             fs::write(&path, format!("#!/bin/sh\n{script}\n")).expect("a file");
             fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).expect("a program");
         }
-        Self(folder)
+        Self {
+            folder,
+            variables: Vec::new(),
+        }
+    }
+
+    /// With these variables in their environment.
+    pub fn with(mut self, variables: &[(&str, &str)]) -> Self {
+        let owned = variables
+            .iter()
+            .map(|&(name, value)| (name.into(), value.into()));
+        self.variables.extend(owned);
+        self
     }
 
     /// What a line prints, in a folder of its own.
     pub async fn shell(&self, line: &str) -> String {
-        let folder: &Path = self.0.path();
+        let folder: &Path = self.folder.path();
         let path = std::env::var("PATH").unwrap_or_default();
         let mut command = Command::new("sh");
         command
             .args(["-c", &format!("{{ {line}; }} 2>&1")])
             .current_dir(folder)
+            .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .env("PATH", format!("{}:{path}", folder.display()));
         let output = within(line, command.output()).await.expect("a shell");
         String::from_utf8(output.stdout).expect("text")
@@ -164,6 +184,7 @@ fn length(name: &str, text: &str) -> Option<usize> {
         "hash" => digits(text, 64),
         "digest" => Some(7 + digits(text.strip_prefix("sha256:")?, 64)?),
         "time" => Some(13).filter(|&length| run(text, u8::is_ascii_digit) == length),
+        "moment" => Some("2026-11-26T08:00:00Z".len()).filter(|_| text.contains('Z')),
         "connection" => Some(run(text, |byte| byte.is_ascii_hexdigit() || *byte == b'-')),
         other => panic!("unknown placeholder <{other}>"),
     }

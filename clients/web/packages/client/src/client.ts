@@ -4,10 +4,20 @@ import { Listeners } from "./listeners.ts";
 import { IDLE, step } from "./protocol/connection.ts";
 import type { Effect, Input, State, ViewEvent } from "./protocol/connection/state.ts";
 import { decode } from "./protocol/decode.ts";
-import { type Limits, type RoomSummary, SUBPROTOCOL, type User } from "./protocol/frames.ts";
+import {
+  type Limits,
+  type Management,
+  type Position,
+  type Role,
+  type RoomFrame,
+  type RoomSummary,
+  SUBPROTOCOL,
+  type User,
+} from "./protocol/frames.ts";
 import { isRoomName, isUserName } from "./protocol/names.ts";
 import type { Command, Request } from "./protocol/outbox.ts";
 import { ChatRoom, type Outcome, type RoomPart } from "./room.ts";
+import { Refusal, type RoomSettings, patchOf } from "./settings.ts";
 import { type Socket, type SocketConstructor, socketAddress } from "./socket.ts";
 import { type OutboxStorage, browserStorage, memoryStorage } from "./storage.ts";
 import { type TokenProvider, subjectOf } from "./token.ts";
@@ -57,6 +67,12 @@ export interface Problem {
   readonly room?: string;
 }
 
+/** Who waits for the answer about a room or a user. */
+interface Asked {
+  readonly resolve: (room: RoomFrame | null) => void;
+  readonly reject: (refusal: Refusal) => void;
+}
+
 /** The pauses between attempts to get a first token. */
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 20_000;
@@ -88,6 +104,7 @@ export class ChatClient {
   private readonly socketOf: SocketConstructor;
   private readonly ready: Promise<void>;
   private readonly handles = new Map<string, ChatRoom>();
+  private readonly asked = new Map<string, Asked>();
   private readonly outcomes = new Map<string, (outcome: Outcome) => void>();
   private readonly changes = new Listeners<undefined>();
   private readonly statuses = new Listeners<Status>();
@@ -125,7 +142,17 @@ export class ChatClient {
     return this.state.limits;
   }
 
-  /** The public rooms, as they were at the last connection. */
+  /** What the user's token makes of him in every room. */
+  get role(): Role {
+    return this.state.role;
+  }
+
+  /** Until when the token in use counts, in milliseconds since 1970; `null`: no token ends the connection. */
+  get expiresAt(): number | null {
+    return this.state.expiresAt;
+  }
+
+  /** The public rooms, as they were at the last connection, and the private ones that are open to the user. */
   get listed(): readonly RoomSummary[] {
     return this.state.listed;
   }
@@ -140,11 +167,38 @@ export class ChatClient {
     return this.state.outbox.commands;
   }
 
-  /** Goes into a room, if the user is not in it. Throws a `TypeError` for what is no name of one. */
-  room(name: string): ChatRoom {
+  /**
+   * Goes into a room, if the user is not in it. With `since`, a position that an earlier run read to,
+   * `onMessage` goes on behind it. Throws a `TypeError` for what is no name of a room.
+   */
+  room(name: string, { since }: { readonly since?: Position | undefined } = {}): ChatRoom {
     if (!isRoomName(name)) throw new TypeError(`not the name of a room, [a-z0-9][a-z0-9_-]{0,63}: ${name}`);
-    this.feed({ type: "join", room: name });
-    return this.handle(name);
+    const room = this.handle(name);
+    if (since !== undefined) room.resume();
+    this.feed({ type: "join", room: name, ...(since && { since }) });
+    return room;
+  }
+
+  /**
+   * Makes a room whose owner the user is, and goes into it. A private one gets a name that begins
+   * with `private-`. Rejects with a `Refusal`, as the following do.
+   */
+  async createRoom(name: string, settings: Partial<RoomSettings> = {}): Promise<ChatRoom> {
+    const { private: isPrivate = false } = settings;
+    const made = await this.manage({ type: "create", room: name, ...(isPrivate && { private: true }), ...patchOf(settings) });
+    return this.room(made?.room ?? name);
+  }
+
+  /** Goes into the private room of the user and another, which is made if there is none. */
+  async direct(user: string): Promise<ChatRoom> {
+    const made = await this.manage({ type: "direct", user });
+    if (made === null) throw new Refusal("internal", "the server did not name the room");
+    return this.room(made.room);
+  }
+
+  /** Ends all connections of a user, which only moderators by their token may. */
+  async kick(user: string): Promise<void> {
+    await this.manage({ type: "kick", user });
   }
 
   /** Tells of each new status. Returns how to end it, as the others do. */
@@ -191,6 +245,8 @@ export class ChatClient {
     for (const room of this.handles.values()) room.end();
     for (const [id, resolve] of this.outcomes) resolve(this.early === null ? { id, state: "kept" } : { id, ...UNBEGUN });
     this.outcomes.clear();
+    for (const { reject } of this.asked.values()) reject(new Refusal("unanswered", "the client was closed"));
+    this.asked.clear();
     this.publish();
     void this.release();
   }
@@ -310,9 +366,35 @@ export class ChatClient {
   }
 
   private deliver(event: ViewEvent): void {
-    if (event.type !== "refused") return this.handle(event.room).deliver(event);
-    const { code, message, room } = event;
-    this.problems.tell({ code, message, ...(room !== undefined && { room }) });
+    switch (event.type) {
+      case "answered":
+        return this.answered(event);
+      case "refused": {
+        const { code, message, room } = event;
+        if (room !== undefined) this.handle(room).deliver(event);
+        return this.problems.tell({ code, message, ...(room !== undefined && { room }) });
+      }
+      default:
+        return this.handle(event.room).deliver(event);
+    }
+  }
+
+  private answered({ id, room, refusal }: Extract<ViewEvent, { type: "answered" }>): void {
+    const asked = this.asked.get(id);
+    this.asked.delete(id);
+    if (refusal === undefined) return asked?.resolve(room ?? null);
+    const { code, message, retry_after_ms } = refusal;
+    asked?.reject(new Refusal(code, message, retry_after_ms ?? null));
+  }
+
+  /** Asks something about rooms or users. */
+  private manage(management: Management): Promise<RoomFrame | null> {
+    const id = newId(now());
+    return new Promise((resolve, reject) => {
+      if (this.ended) return reject(new Refusal("offline", "the client was closed"));
+      this.asked.set(id, { resolve, reject });
+      this.feed({ type: "manage", id, management });
+    });
   }
 
   /** Asks something of a room, under an id of its own. */
@@ -331,6 +413,7 @@ export class ChatClient {
     const desk = {
       feed: (input: Input) => this.feed(input),
       request: (room: string, request: Request) => this.request(room, request),
+      manage: (management: Management) => this.manage(management),
       publish: () => this.publish(),
     };
     const room = new ChatRoom(name, desk, this.partOf(name));
@@ -339,9 +422,9 @@ export class ChatClient {
   }
 
   private partOf(name: string): RoomPart {
-    const { rooms, outbox } = this.state;
+    const { rooms, outbox, role } = this.state;
     const commands = outbox.commands.filter(({ room }) => room === name);
-    return { connected: rooms.get(name), commands, self: this.speaker };
+    return { connected: rooms.get(name), commands, self: this.speaker, role };
   }
 
   /** Tells everyone what has changed since the last time. */
@@ -402,7 +485,7 @@ export class ChatClient {
 }
 
 /** What of the state is told, beside the rooms and the status. */
-const WATCHED = ["self", "limits", "listed", "outbox"] as const;
+const WATCHED = ["self", "role", "expiresAt", "limits", "listed", "outbox"] as const;
 
 const CLOSED: Status = { name: "stopped", code: NORMAL, message: "the client was closed" };
 const UNBEGUN = { state: "failed", code: "closed", message: "the client was closed before it could begin" } as const;

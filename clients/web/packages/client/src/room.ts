@@ -1,12 +1,13 @@
 import { now } from "./clock.ts";
 import { Listeners } from "./listeners.ts";
 import type { Room as Connected, UserInput, ViewEvent } from "./protocol/connection/state.ts";
-import type { Entry, Lost, MessageFrame, Named, Reason, User } from "./protocol/frames.ts";
+import type { Entry, Lost, Management, MessageFrame, Named, Reason, Role, RoomFrame, RoomRole, User } from "./protocol/frames.ts";
 import { type Line, linesOf } from "./protocol/lines.ts";
 import { type Message, messagesOf } from "./protocol/messages.ts";
 import type { Command, Request } from "./protocol/outbox.ts";
-import { type Timeline, hasOlder, oldest } from "./protocol/timeline.ts";
-import { BLANK, type RoomView, settled, viewed } from "./protocol/view.ts";
+import { type Timeline, hasOlder, newest, oldest } from "./protocol/timeline.ts";
+import { BLANK, type Out, type Receipt, type RoomView, settled, viewed } from "./protocol/view.ts";
+import { type Barrier, type RoomSettings, barrierOf, patchOf, roleOf, settingsOf } from "./settings.ts";
 
 /** A message, by itself or by its sender and id. */
 export type Addressed = Named | { readonly user: User; readonly id: string };
@@ -58,6 +59,19 @@ export interface RoomSnapshot {
   readonly typing: readonly User[];
   /** Whether older messages were asked for and are still to come. */
   readonly loading: boolean;
+  readonly settings: RoomSettings;
+  /** What the user is here, by the room or by his token; `null`: nothing in particular. */
+  readonly role: RoomRole | null;
+  /** Until when the user may only read, in milliseconds since 1970; `Infinity`: for good; `null`: he is not muted. */
+  readonly mutedUntil: number | null;
+  /** What keeps the user from writing here. */
+  readonly barrier: Barrier | null;
+  /** The number of the newest entry that the user has read; `null`: not known, see `markRead`. */
+  readonly readTo: number | null;
+  /** How far others have read, as far as it was told since the user came. */
+  readonly receipts: readonly Receipt[];
+  /** Why the user is not here, where somebody else decided that. */
+  readonly out: Out | null;
 }
 
 /**
@@ -67,6 +81,7 @@ export interface RoomSnapshot {
 export interface Desk {
   feed(input: UserInput): void;
   request(room: string, request: Request): Promise<Outcome>;
+  manage(management: Management): Promise<RoomFrame | null>;
   /** Something shows that the client does not know of. */
   publish(): void;
 }
@@ -80,7 +95,12 @@ export interface RoomPart {
   readonly connected: Connected | undefined;
   readonly commands: readonly Command[];
   readonly self: User;
+  /** What the token makes of the user. */
+  readonly role: Role;
 }
+
+/** The most that a timer takes. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /** A room of a client, made by `client.room`. */
 export class ChatRoom {
@@ -93,6 +113,7 @@ export class ChatRoom {
   private joined = false;
   private waiting: ((more: boolean) => void)[] = [];
   private typingTimer: ReturnType<typeof setTimeout> | undefined;
+  private muteTimer: ReturnType<typeof setTimeout> | undefined;
   private readonly snapshots = new Listeners<RoomSnapshot>();
   private readonly messageFrames = new Listeners<MessageFrame>();
   private readonly losses = new Listeners<Loss>();
@@ -101,7 +122,7 @@ export class ChatRoom {
   constructor(name: string, desk: Desk, part: RoomPart) {
     this.name = name;
     this.desk = desk;
-    this.shown = shownOf(this.view, part, new Content(this.view.timeline, part));
+    this.shown = shownOf(this.view, part, new Content(this.view.timeline, part), settingsOf(name, null));
     this.current = snapshotOf(name, this.shown, part.self);
   }
 
@@ -175,6 +196,57 @@ export class ChatRoom {
   }
 
   /**
+   * Tells that the user has read up to an entry, by default the newest that is shown. It never goes
+   * back. With 0 it only asks how far he has, on whichever device, if that is not known: `readTo` of the snapshot tells.
+   */
+  markRead(seq?: number): void {
+    const to = seq ?? newest(this.view.timeline);
+    // Of an empty room there is nothing to tell, but there is to ask.
+    if (to <= (this.current.readTo ?? (seq === undefined ? 0 : -1))) return;
+    this.desk.feed({ type: "read", room: this.name, seq: to });
+  }
+
+  /** Sets what is named, and leaves the rest. Rejects with a `Refusal`, as the following do. */
+  async configure(settings: Partial<RoomSettings>): Promise<void> {
+    await this.desk.manage({ type: "configure", room: this.name, ...patchOf(settings) });
+  }
+
+  /** Makes a user member, moderator or owner; into a private room it lets him in. */
+  async grant(user: string, role: RoomRole = "member"): Promise<void> {
+    await this.desk.manage({ type: "grant", room: this.name, user, role });
+  }
+
+  /** Takes that away. Out of a private room it puts him; the user himself gives his role back so. */
+  async revoke(user: string): Promise<void> {
+    await this.desk.manage({ type: "revoke", room: this.name, user });
+  }
+
+  /** Has a user leave, who may come back. */
+  async kick(user: string): Promise<void> {
+    await this.desk.manage({ type: "kick", room: this.name, user });
+  }
+
+  /** Lets a user only read, for so many milliseconds, or for good. */
+  async mute(user: string, forMs?: number): Promise<void> {
+    await this.desk.manage({ type: "mute", room: this.name, user, ...(forMs !== undefined && { for_ms: forMs }) });
+  }
+
+  /** Keeps a user out, for so many milliseconds, or for good. */
+  async ban(user: string, forMs?: number): Promise<void> {
+    await this.desk.manage({ type: "ban", room: this.name, user, ...(forMs !== undefined && { for_ms: forMs }) });
+  }
+
+  /** Ends a ban and a mute. */
+  async unban(user: string): Promise<void> {
+    await this.desk.manage({ type: "unban", room: this.name, user });
+  }
+
+  /** Removes the room with everything in it. */
+  async deleteRoom(): Promise<void> {
+    await this.desk.manage({ type: "delete_room", room: this.name });
+  }
+
+  /**
    * Asks for messages before number `before`, by default before the oldest that is shown. Resolves
    * when they are shown, to whether there are older ones still.
    */
@@ -191,6 +263,14 @@ export class ChatRoom {
   leave(): void {
     this.forget();
     this.desk.feed({ type: "leave", room: this.name });
+  }
+
+  /**
+   * What the first join brings is new: it follows a position that an earlier run read to.
+   * @internal
+   */
+  resume(): void {
+    this.joined = true;
   }
 
   /**
@@ -212,11 +292,14 @@ export class ChatRoom {
       case "typing":
         return this.expireTyping();
       case "left":
-        return this.forget();
+        clearTimeout(this.typingTimer);
+        this.joined = false;
+        return;
       case "history":
       case "presence":
       case "receipt":
       case "room":
+      case "answered":
       case "refused":
         return;
     }
@@ -228,9 +311,16 @@ export class ChatRoom {
    */
   update(part: RoomPart): boolean {
     const { timeline } = this.view;
-    const { content } = this.shown;
-    const next = shownOf(this.view, part, content.shows(timeline, part) ? content : new Content(timeline, part));
+    const { content, frame, settings } = this.shown;
+    const told = part.connected?.settings ?? null;
+    const next = shownOf(
+      this.view,
+      part,
+      content.shows(timeline, part) ? content : new Content(timeline, part),
+      told === frame ? settings : settingsOf(this.name, told),
+    );
     const changed = differ(this.shown, next);
+    if (next.mutedUntil !== this.shown.mutedUntil) this.expireMute(next.mutedUntil);
     if (changed) {
       this.shown = next;
       this.current = snapshotOf(this.name, next, part.self);
@@ -243,6 +333,7 @@ export class ChatRoom {
   /** @internal */
   end(): void {
     clearTimeout(this.typingTimer);
+    clearTimeout(this.muteTimer);
     this.answer(hasOlder(this.view.timeline));
   }
 
@@ -266,6 +357,16 @@ export class ChatRoom {
     for (const resolve of waiting) resolve(more);
   }
 
+  /** Nobody tells that a mute is over. */
+  private expireMute(until: number | null): void {
+    clearTimeout(this.muteTimer);
+    if (until === null || until === Infinity) return;
+    this.muteTimer = setTimeout(() => {
+      if (now() < until) return this.expireMute(until);
+      this.desk.publish();
+    }, Math.min(LONGEST_TIMER_MS, Math.max(0, until - now())));
+  }
+
   private expireTyping(): void {
     clearTimeout(this.typingTimer);
     const until = this.view.typing.map((each) => each.until);
@@ -287,20 +388,54 @@ interface Shown {
   readonly membersCount: number;
   readonly typing: RoomView["typing"];
   readonly loading: boolean;
+  /** What `settings` was made of. */
+  readonly frame: RoomFrame | null;
+  readonly settings: RoomSettings;
+  readonly role: RoomRole | null;
+  readonly mutedUntil: number | null;
+  readonly receipts: RoomView["receipts"];
+  readonly out: Out | null;
 }
 
-function shownOf({ members, membersCount, typing }: RoomView, { connected }: RoomPart, content: Content): Shown {
-  return { content, state: stateOf(connected), members, membersCount, typing, loading: connected?.older != null };
+function shownOf(view: RoomView, { connected, role }: RoomPart, content: Content, settings: RoomSettings): Shown {
+  const { members, membersCount, typing, receipts, out } = view;
+  const frame = connected?.settings ?? null;
+  const until = frame?.you?.muted === true ? (frame.you.muted_until ?? Infinity) : 0;
+  return {
+    content,
+    state: stateOf(connected),
+    members,
+    membersCount,
+    typing,
+    loading: connected?.older != null,
+    frame,
+    settings,
+    role: roleOf(role, frame?.you?.role ?? null),
+    mutedUntil: until > now() ? until : null,
+    receipts,
+    out,
+  };
 }
 
 function differ(one: Shown, other: Shown): boolean {
   return (Object.keys(one) as (keyof Shown)[]).some((key) => one[key] !== other[key]);
 }
 
-function snapshotOf(name: string, { content, typing, ...rest }: Shown, self: User): RoomSnapshot {
+function snapshotOf(name: string, shown: Shown, self: User): RoomSnapshot {
+  const { content, state, members, membersCount, typing, loading, settings, role, mutedUntil, receipts, out } = shown;
   return {
-    ...rest,
     name,
+    state,
+    members,
+    membersCount,
+    loading,
+    settings,
+    role,
+    mutedUntil,
+    out,
+    barrier: barrierOf(settings, role, mutedUntil !== null),
+    readTo: receipts.get(self.id)?.seq ?? null,
+    receipts: [...receipts.values()].filter(({ user }) => user.id !== self.id),
     typing: typing.flatMap(({ user }) => (user.id === self.id ? [] : [user])),
     get messages() {
       return content.messages;

@@ -20,15 +20,19 @@ export class Installed {
     this.#folder = folder;
   }
 
-  /** In a folder that has the example beside it. */
+  /** In a folder that has the example beside it. `npm run test:browser` builds it once before all tests. */
   static async here() {
     const folder = await mkdtemp(join(tmpdir(), "clustertalk-client-"));
-    await run("npm", ["pack", "--pack-destination", folder], { cwd: PACKAGE });
+    await run("npm", ["pack", "--ignore-scripts", "--pack-destination", folder], { cwd: PACKAGE });
     const [tarball] = (await readdir(folder)).filter((file) => file.endsWith(".tgz"));
     await writeFile(join(folder, "package.json"), JSON.stringify({ private: true }));
     await run("npm", ["install", "--offline", "--no-audit", "--no-fund", `./${tarball}`], { cwd: folder });
     await cp(join(PACKAGE, "example"), folder, { recursive: true });
     return new Installed(folder);
+  }
+
+  get folder() {
+    return this.#folder;
   }
 
   /** What it exports, as Node finds it by its name. */

@@ -63,6 +63,16 @@ function until(room, condition) {
   });
 }
 
+/** Waits until a client lists such a room, or, with `null`, none of the kind. */
+async function listed(client, wanted, unwanted = () => false) {
+  const isSo = () => (wanted === null || client.listed.some(wanted)) && !client.listed.some(unwanted);
+  const deadline = Date.now() + PATIENCE_MS;
+  while (!isSo()) {
+    if (Date.now() > deadline) throw new Error(`not so of ${JSON.stringify(client.listed)}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
 const texts = ({ messages }) => messages.map(({ text }) => text);
 const isLive = ({ state }) => state === "live";
 
@@ -255,6 +265,105 @@ test("what_belongs_to_no_message_is_told_as_a_problem", async (t) => {
 
   const closed = connect(t, { token: () => Promise.reject(new Error("signed out")) });
   assert.deepEqual(await problem(closed), { code: "no_token", message: "signed out" });
+});
+
+test("a_private_room_is_made_and_entered_by_who_is_let_in", async (t) => {
+  const [ada, bob] = ["ada", "bob"].map((user) => connect(t, { user }));
+  const plans = await ada.createRoom("plans", { private: true, topic: "What next?" });
+  assert.match(plans.name, /^private-plans-[0-9a-f]{16}$/);
+  await until(plans, isLive);
+  assert.deepEqual([plans.snapshot.role, plans.snapshot.settings.topic], ["owner", "What next?"]);
+
+  const told = new Promise((resolve) => bob.onProblem(resolve));
+  const outside = bob.room(plans.name);
+  assert.equal((await told).code, "forbidden");
+  assert.deepEqual([outside.snapshot.state, outside.snapshot.out.reason], ["left", "forbidden"]);
+  await assert.rejects(outside.grant("bob"), { name: "Refusal", code: "forbidden" });
+
+  await plans.grant("bob");
+  await listed(bob, ({ room }) => room === plans.name);
+  const inside = bob.room(plans.name);
+  await until(inside, isLive);
+  assert.equal((await inside.send("thank you")).state, "delivered");
+  assert.deepEqual([inside.snapshot.role, inside.snapshot.out], ["member", null]);
+
+  await plans.configure({ readOnly: true, topic: "" });
+  const { settings, barrier } = await until(inside, (room) => room.barrier !== null);
+  assert.deepEqual([settings.readOnly, settings.topic, barrier], [true, "", "read_only"]);
+  const refused = await inside.send("and now?");
+  assert.deepEqual([refused.state, refused.code], ["failed", "forbidden"]);
+
+  await plans.deleteRoom();
+  assert.equal((await until(inside, ({ state }) => state === "left")).out.reason, "deleted");
+  await listed(bob, null, ({ room }) => room === plans.name);
+});
+
+test("who_is_muted_kicked_and_banned_learns_it_and_comes_back", async (t) => {
+  const [ada, bob] = ["ada", "bob"].map((user) => connect(t, { user }));
+  const room = await ada.createRoom("orderly");
+  const his = bob.room("orderly");
+  await Promise.all([until(room, isLive), until(his, isLive)]);
+
+  await room.mute("bob", 3_000);
+  const { mutedUntil, barrier } = await until(his, (snapshot) => snapshot.barrier !== null);
+  assert.equal(barrier, "muted");
+  assert.ok(mutedUntil > Date.now() && mutedUntil < Date.now() + 60_000);
+  // Nobody tells that it is over.
+  await until(his, (snapshot) => snapshot.barrier === null);
+
+  await room.kick("bob");
+  assert.equal((await until(his, ({ state }) => state === "left")).out.reason, "kicked");
+  await until(bob.room("orderly"), isLive);
+  await room.ban("bob");
+  assert.equal((await until(his, ({ state }) => state === "left")).out.reason, "banned");
+  bob.room("orderly");
+  assert.match((await until(his, ({ out }) => out?.message != null)).out.message, /banned/);
+  await room.unban("bob");
+  await until(bob.room("orderly"), isLive);
+
+  await room.configure({ slowModeMs: 60_000 });
+  await until(his, ({ settings }) => settings.slowModeMs === 60_000);
+  await assert.rejects(his.configure({ topic: "mine" }), { code: "forbidden" });
+  await assert.rejects(bob.createRoom("orderly"), { code: "room_exists" });
+});
+
+test("two_find_the_same_direct_room", async (t) => {
+  const [ada, bob] = ["ada", "bob"].map((user) => connect(t, { user }));
+  // Before the connection is there, too.
+  const hers = await ada.direct("bob");
+  await listed(bob, (each) => each.room === hers.name && each.with === "ada");
+  const his = await bob.direct("ada");
+  assert.equal(his.name, hers.name);
+  await Promise.all([until(hers, isLive), until(his, isLive)]);
+  assert.deepEqual(his.snapshot.settings.direct, ["ada", "bob"]);
+  assert.equal((await his.send("between us")).state, "delivered");
+  assert.deepEqual(texts(await until(hers, ({ messages }) => messages.length > 0)), ["between us"]);
+});
+
+test("how_far_others_have_read_is_told", async (t) => {
+  const [ada, bob] = ["ada", "bob"].map((user) => connect(t, { user }).room("receipts"));
+  await Promise.all([until(ada, isLive), until(bob, isLive)]);
+  await ada.send("one");
+  await ada.send("two");
+  await until(bob, ({ messages }) => messages.length === 2);
+  bob.markRead();
+  const { receipts } = await until(ada, (room) => room.receipts.length > 0);
+  assert.deepEqual(receipts, [{ user: { id: "bob", name: "bob" }, seq: 2 }]);
+  assert.equal((await until(bob, ({ readTo }) => readTo !== null)).readTo, 2);
+
+  // On another device of his it is known when it is asked for.
+  const phone = connect(t, { user: "bob" }).room("receipts");
+  await until(phone, isLive);
+  phone.markRead(0);
+  assert.equal((await until(phone, ({ readTo }) => readTo !== null)).readTo, 2);
+});
+
+test("what_is_asked_without_a_connection_is_refused_and_not_done_later", async (t) => {
+  const client = connect(t, { url: "http://127.0.0.1:9", user: "ada" });
+  const asked = client.createRoom("never");
+  client.close();
+  await assert.rejects(asked, { name: "Refusal", code: "unanswered" });
+  await assert.rejects(client.direct("bob"), { code: "offline" });
 });
 
 test("what_is_wrong_in_the_program_is_thrown", (t) => {

@@ -1,10 +1,12 @@
 import type { Quote } from "@clustertalk/client";
 import type { KeyboardEvent, RefObject, SyntheticEvent } from "react";
+import { useCountdown } from "../../lib/use-countdown";
 import { Icon } from "../../theme/icon";
 import { QuoteLine } from "./quote-line";
 import "./messages.css";
 
 interface Props {
+  /** How the room is called. */
   readonly room: string;
   readonly input: RefObject<HTMLTextAreaElement | null>;
   /** The most bytes of UTF-8 in one message. */
@@ -12,6 +14,8 @@ interface Props {
   readonly text: string;
   /** What the message will answer. */
   readonly quote: Quote | null;
+  /** Until when slow mode holds the next message back; 0 without. */
+  readonly waitUntil: number;
   readonly onUnquote: () => void;
   readonly onText: (text: string) => void;
   readonly onSend: (text: string) => void;
@@ -22,9 +26,10 @@ const ENCODER = new TextEncoder();
 /** The part of the limit above which it is shown. */
 const NEAR = 0.8;
 
-export function Composer({ room, input, limit, text, quote, onUnquote, onText, onSend, onTyping }: Props) {
+export function Composer({ room, input, limit, text, quote, waitUntil, onUnquote, onText, onSend, onTyping }: Props) {
   const bytes = ENCODER.encode(text).length;
-  const sendable = text.trim() !== "" && bytes <= limit;
+  const wait = useCountdown(waitUntil);
+  const sendable = text.trim() !== "" && bytes <= limit && wait === 0;
 
   function submit(event: SyntheticEvent): void {
     event.preventDefault();
@@ -65,8 +70,9 @@ export function Composer({ room, input, limit, text, quote, onUnquote, onText, o
               if (event.target.value.trim() !== "") onTyping();
             }}
             onKeyDown={pressed}
-            placeholder={`Message #${room}`}
+            placeholder={`Message ${room}`}
             aria-label={`Message ${room}`}
+            aria-describedby={wait > 0 ? "slow" : undefined}
             aria-invalid={bytes > limit}
             enterKeyHint="send"
           />
@@ -74,6 +80,12 @@ export function Composer({ room, input, limit, text, quote, onUnquote, onText, o
         {bytes > limit * NEAR && (
           <span className="composer-count" role="status">
             {bytes > limit ? `${bytes - limit} bytes too long` : `${limit - bytes} bytes left`}
+          </span>
+        )}
+        {wait > 0 && (
+          <span className="composer-count" id="slow">
+            <span className="visually-hidden">Slow mode: the next message can be sent in </span>
+            {wait} s
           </span>
         )}
         <button type="submit" className="composer-send" disabled={!sendable} aria-label="Send">

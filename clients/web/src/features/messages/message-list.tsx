@@ -1,5 +1,5 @@
 import type { Line, User } from "@clustertalk/client";
-import { memo, useMemo, useState } from "react";
+import { memo, useEffect, useMemo, useState } from "react";
 import { dayOf } from "../../lib/clock";
 import { Icon } from "../../theme/icon";
 import type { Actions } from "./actions";
@@ -11,16 +11,21 @@ import "./changes.css";
 import "./messages.css";
 
 interface Props {
+  /** How the room is called. */
   readonly room: string;
   readonly lines: readonly Line[];
   readonly self: User;
   readonly loading: boolean;
   /** Whether the room has been read up to its end. */
   readonly ready: boolean;
+  /** Whether the user was put out of it, or not let in. */
+  readonly out: boolean;
   readonly actions: Actions;
   readonly onOlder: (before: number) => void;
   readonly onRetry: (id: string) => void;
   readonly onDiscard: (id: string) => void;
+  /** Whether the newest message is in sight. */
+  readonly onReached: (atEnd: boolean) => void;
 }
 
 /** The messages of one room: give it the room as its key. */
@@ -30,14 +35,17 @@ export const MessageList = memo(function MessageList({
   self,
   loading,
   ready,
+  out,
   actions,
   onOlder,
   onRetry,
   onDiscard,
+  onReached,
 }: Props) {
   const rows = useMemo(() => rowsOf(lines, self.id), [lines, self.id]);
   const { scroller, atEnd, toEnd } = useAnchoredScroll(rows);
   const fresh = useFresh(rows.at(-1)?.key ?? "", atEnd);
+  useEffect(() => onReached(atEnd), [onReached, atEnd]);
 
   function show(row: Row) {
     switch (row.type) {
@@ -68,10 +76,10 @@ export const MessageList = memo(function MessageList({
         className="messages-scroll"
         role="log"
         aria-label={`Messages in ${room}`}
-        aria-busy={!ready || loading}
+        aria-busy={(!ready && !out) || loading}
         tabIndex={0}
       >
-        {rows.length === 0 && <Empty room={room} ready={ready} />}
+        {rows.length === 0 && <Empty room={room} ready={ready} out={out} />}
         {rows.map((row) => (
           <div key={row.key} data-key={row.key} className="row">
             {show(row)}
@@ -88,13 +96,14 @@ export const MessageList = memo(function MessageList({
   );
 });
 
-function Empty({ room, ready }: { readonly room: string; readonly ready: boolean }) {
+function Empty({ room, ready, out }: Pick<Props, "room" | "ready" | "out">) {
+  if (out) return <div className="empty">There is nothing to see here.</div>;
   return (
     <div className="empty">
       <p className="empty-mark" aria-hidden="true">
         #
       </p>
-      <p>{ready ? `Nobody has said anything in #${room} yet.` : "Opening the room…"}</p>
+      <p>{ready ? `Nobody has said anything in ${room} yet.` : "Opening the room…"}</p>
     </div>
   );
 }

@@ -11,6 +11,7 @@ import {
 import { memo, useRef, useState } from "react";
 import { momentOf, timeOf } from "../../lib/clock";
 import { hue } from "../../lib/names";
+import { isFor } from "../../lib/unread";
 import { Avatar } from "../../theme/avatar";
 import { Icon } from "../../theme/icon";
 import type { Actions } from "./actions";
@@ -60,6 +61,7 @@ export const MessageRow = memo(function MessageRow(props: MessageProps) {
       data-opens={opens}
       data-lost={lost}
       data-masked={masked}
+      data-for-me={!own && isFor({ ...message, text }, self.id)}
       data-leaving={deletion !== undefined}
     >
       <Author name={user.name} own={own} opens={opens} />
@@ -95,6 +97,7 @@ export const MessageRow = memo(function MessageRow(props: MessageProps) {
       {!lost && (
         <MessageTools
           own={own}
+          onModerate={actions.moderate === undefined ? null : () => actions.moderate?.(user)}
           editButton={editButton}
           onReact={(reaction) => actions.react(message, reaction, has(reactions, reaction, self))}
           onReply={() => actions.reply({ ...message, text })}
@@ -150,13 +153,13 @@ export const PendingRow = memo(function PendingRow(props: PendingProps) {
 });
 
 function Author({ name, own, opens }: { readonly name: string; readonly own: boolean; readonly opens: boolean }) {
-  if (!opens) return <h3 className="visually-hidden">{name}</h3>;
+  if (!opens) return <h2 className="visually-hidden">{name}</h2>;
   return (
     <>
       {!own && <Avatar name={name} />}
-      <h3 className={own ? "visually-hidden" : "message-author"} style={{ color: `hsl(${hue(name)} 90% 78%)` }}>
+      <h2 className={own ? "visually-hidden" : "message-author"} style={{ color: `hsl(${hue(name)} 90% 78%)` }}>
         {name}
-      </h3>
+      </h2>
     </>
   );
 }

@@ -6,6 +6,8 @@ const REACTIONS = ["👍", "❤️", "😂", "🎉", "😮", "🙏"] as const;
 
 interface Props {
   readonly own: boolean;
+  /** Where the reader moderates the room. */
+  readonly onModerate: (() => void) | null;
   readonly editButton: RefObject<HTMLButtonElement | null>;
   readonly onReact: (reaction: string) => void;
   readonly onReply: () => void;
@@ -14,7 +16,7 @@ interface Props {
 }
 
 /** What can be done with a message: one stop of the Tab key, and arrows from tool to tool. */
-export function MessageTools({ own, editButton, onReact, onReply, onEdit, onRemove }: Props) {
+export function MessageTools({ own, onModerate, editButton, onReact, onReply, onEdit, onRemove }: Props) {
   const [open, setOpen] = useState<"reactions" | "deletion" | null>(null);
 
   function pressed(event: KeyboardEvent<HTMLElement>): void {
@@ -73,18 +75,32 @@ export function MessageTools({ own, editButton, onReact, onReply, onEdit, onRemo
         <Icon name="reply" />
       </button>
       {own && (
+        <button
+          ref={editButton}
+          type="button"
+          className="tool"
+          tabIndex={-1}
+          aria-label="Edit"
+          title="Edit"
+          onClick={onEdit}
+        >
+          <Icon name="edit" />
+        </button>
+      )}
+      {!own && onModerate !== null && (
+        <button
+          type="button"
+          className="tool"
+          tabIndex={-1}
+          aria-label="Moderate the author"
+          title="Mute, kick or ban the author"
+          onClick={onModerate}
+        >
+          <Icon name="shield" />
+        </button>
+      )}
+      {(own || onModerate !== null) && (
         <>
-          <button
-            ref={editButton}
-            type="button"
-            className="tool"
-            tabIndex={-1}
-            aria-label="Edit"
-            title="Edit"
-            onClick={onEdit}
-          >
-            <Icon name="edit" />
-          </button>
           <button
             type="button"
             className="tool"

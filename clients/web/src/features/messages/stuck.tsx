@@ -1,4 +1,5 @@
 import type { Command } from "@clustertalk/client";
+import { sentenceOf } from "../../lib/sentences";
 
 interface Props {
   readonly command: Command;
@@ -26,6 +27,6 @@ export function Stuck({ command, onRetry, onDiscard }: Props) {
 function reason(command: Command): string {
   const what = { send: "sent", edit: "edited", delete: "deleted", react: "reacted to" }[command.type];
   return command.state === "failed"
-    ? `Not ${what}: ${command.message}`
+    ? `Not ${what}. ${sentenceOf(command.code, command.message)}`
     : `It is not known whether this was ${what}: the messages of that time are no longer kept.`;
 }

@@ -1,10 +1,14 @@
+import type { RoomTitle } from "../../lib/names";
+import type { Unread } from "../../lib/unread";
 import { Icon } from "../../theme/icon";
+import { RoomMark } from "./room-mark";
 import "./rooms.css";
 
 export interface RoomItem {
   readonly name: string;
+  readonly title: RoomTitle;
   readonly members: number;
-  readonly unread: number;
+  readonly unread: Unread;
   readonly joined: boolean;
 }
 
@@ -17,23 +21,27 @@ interface Props {
 export function RoomList({ rooms, active, onOpen }: Props) {
   return (
     <ul className="rooms">
-      {rooms.map(({ name, members, unread, joined }) => (
-        <li key={name}>
+      {rooms.map((room) => (
+        <li key={room.name}>
           <button
             type="button"
             className="room"
-            data-joined={joined}
-            aria-current={name === active ? "page" : undefined}
-            aria-label={label(name, members, unread)}
-            onClick={() => onOpen(name)}
+            data-joined={room.joined}
+            data-fresh={room.unread.count > 0}
+            aria-current={room.name === active ? "page" : undefined}
+            aria-label={label(room)}
+            onClick={() => onOpen(room.name)}
           >
-            <span className="room-mark">#</span>
-            <span className="room-name">{name}</span>
-            {unread > 0 && <span className="room-unread">{unread > 99 ? "99+" : unread}</span>}
-            <span className="room-members">
-              <Icon name="people" />
-              {members}
-            </span>
+            <RoomMark kind={room.title.kind} />
+            <span className="room-name">{room.title.name}</span>
+            {room.unread.count > 0 && (
+              <span className="room-unread" data-mentioned={room.unread.mentioned} data-text={badge(room.unread)} />
+            )}
+            {room.title.kind !== "direct" && (
+              <span className="room-members" data-text={room.members}>
+                <Icon name="people" />
+              </span>
+            )}
           </button>
         </li>
       ))}
@@ -41,7 +49,16 @@ export function RoomList({ rooms, active, onOpen }: Props) {
   );
 }
 
-function label(name: string, members: number, unread: number): string {
-  const people = `${members} ${members === 1 ? "member" : "members"}`;
-  return unread === 0 ? `${name}, ${people}` : `${name}, ${people}, ${unread} unread`;
+function badge({ count, mentioned }: Unread): string {
+  return `${mentioned ? "@ " : ""}${count > 99 ? "99+" : count}`;
+}
+
+/** The figures are drawn beside it, and are said here in words. */
+function label({ title: { kind, name }, members, unread: { count, mentioned } }: RoomItem): string {
+  const what = kind === "direct" ? "direct message" : `${members} ${members === 1 ? "member" : "members"}`;
+  const parts = [name, what];
+  if (kind === "private") parts.push("private");
+  if (mentioned) parts.push("you are mentioned");
+  if (count > 0) parts.push(`${count} unread`);
+  return parts.join(", ");
 }

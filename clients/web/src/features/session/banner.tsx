@@ -1,5 +1,6 @@
 import type { RoomSnapshot, Status } from "@clustertalk/client";
 import { useEffect, useState } from "react";
+import { timeOf } from "../../lib/clock";
 import "./session.css";
 
 interface Props {
@@ -8,11 +9,14 @@ interface Props {
   readonly room: RoomSnapshot | undefined;
   /** How many messages and changes wait to be sent. */
   readonly queued: number;
+  /** The milliseconds since 1970 at which the sign-in ends, where it does so without another token. */
+  readonly endsAt: number | null;
   readonly onReconnect: () => void;
+  readonly onSignIn: () => void;
 }
 
 /** What stands between the user and the others, if anything does. */
-export function Banner({ status, room, queued, onReconnect }: Props) {
+export function Banner({ status, room, queued, endsAt, onReconnect, onSignIn }: Props) {
   const waits = queued === 0 ? "" : ` ${queued} ${queued === 1 ? "message waits" : "messages wait"} here.`;
 
   switch (status.name) {
@@ -41,13 +45,18 @@ export function Banner({ status, room, queued, onReconnect }: Props) {
     case "online":
       switch (room?.state) {
         case "joining":
-          return <Strip tone="calm">Joining #{room.name}…</Strip>;
+          return <Strip tone="calm">Opening the room…</Strip>;
         case "catching-up":
           return <Strip tone="calm">Catching up…</Strip>;
         case "live":
         case "left":
         case undefined:
-          return <Strip tone="none">{null}</Strip>;
+          if (endsAt === null) return <Strip tone="none">{null}</Strip>;
+          return (
+            <Strip tone="warn" action="Sign in again" onAction={onSignIn}>
+              Your sign-in ends at {timeOf(endsAt)}.
+            </Strip>
+          );
       }
   }
 }

@@ -7,9 +7,11 @@ interface Props {
   readonly current: string | null;
   readonly onPick: (name: string) => void;
   readonly onCancel: () => void;
+  /** Says it by a token instead. */
+  readonly onToken: () => void;
 }
 
-export function NamePicker({ current, onPick, onCancel }: Props) {
+export function NamePicker({ current, onPick, onCancel, onToken }: Props) {
   const [name, setName] = useState(current ?? "");
   const [tried, setTried] = useState(false);
   const hint = useId();
@@ -22,7 +24,7 @@ export function NamePicker({ current, onPick, onCancel }: Props) {
   }
 
   return (
-    <div className="picker">
+    <div className="picker" role="dialog" aria-modal="true" aria-labelledby="picker-title">
       <form
         className="picker-card glass"
         onSubmit={submit}
@@ -32,7 +34,7 @@ export function NamePicker({ current, onPick, onCancel }: Props) {
           <span>Cluster</span>
           <span>Talk</span>
         </p>
-        <h1 className="picker-title">{current === null ? "Who is speaking?" : "Change your name"}</h1>
+        <h1 id="picker-title" className="picker-title">{current === null ? "Who is speaking?" : "Change your name"}</h1>
         <p className="picker-lead">Your name is how others see you in every room.</p>
         <label className="eyebrow" htmlFor="name">
           Name
@@ -55,6 +57,9 @@ export function NamePicker({ current, onPick, onCancel }: Props) {
           Letters, digits and . _ @ | : + - without spaces
         </p>
         <div className="picker-actions">
+          <button type="button" className="button picker-other" onClick={onToken}>
+            Use a token
+          </button>
           {current !== null && (
             <button type="button" className="button" onClick={onCancel}>
               Keep {current}

@@ -10,7 +10,7 @@ use std::{
 };
 
 use redis::{
-    AsyncConnectionConfig, Client, Value,
+    AsyncConnectionConfig, Value,
     aio::{ConnectionLike, ConnectionManager, ConnectionManagerConfig, MultiplexedConnection},
 };
 use tokio::{
@@ -19,6 +19,7 @@ use tokio::{
 };
 
 use super::{Pending, Redis, RedisConnection, RedisError, RedisValue};
+use crate::redis_client::RedisCertificates;
 
 /// Different addresses that may be in use at once.
 const MAX_ADDRESSES: usize = 8;
@@ -50,13 +51,15 @@ impl Default for PoolLimits {
 /// One multiplexed connection an address, which comes back by itself when it is lost.
 pub struct RedisPool {
     gate: Arc<Gate>,
+    certificates: RedisCertificates,
     shared: Mutex<HashMap<String, Arc<Shared>>>,
 }
 
 impl RedisPool {
     /// A pool without connections; each is made when it is first used.
-    pub fn new(limits: PoolLimits) -> Self {
+    pub fn new(limits: PoolLimits, certificates: RedisCertificates) -> Self {
         Self {
+            certificates,
             gate: Arc::new(Gate {
                 limits,
                 slots: Semaphore::new(limits.in_flight),
@@ -80,7 +83,9 @@ impl RedisPool {
             .set_response_timeout(Some(wait))
             .set_number_of_retries(1)
             .set_min_delay(Duration::from_millis(50));
-        let manager = Client::open(address)
+        let manager = self
+            .certificates
+            .client(address)
             .and_then(|client| client.get_connection_manager_lazy(config))
             .map_err(|_| RedisError::InvalidAddress)?;
         let shared = Arc::new(Shared {
@@ -94,7 +99,7 @@ impl RedisPool {
 
 impl Default for RedisPool {
     fn default() -> Self {
-        Self::new(PoolLimits::default())
+        Self::new(PoolLimits::default(), RedisCertificates::default())
     }
 }
 
@@ -109,7 +114,9 @@ impl Redis for RedisPool {
                 .set_connection_timeout(Some(self.gate.limits.timeout))
                 // The command says itself how long it waits.
                 .set_response_timeout(None);
-            let connection = Client::open(address)
+            let connection = self
+                .certificates
+                .client(address)
                 .map_err(|_| RedisError::InvalidAddress)?
                 .get_multiplexed_async_connection_with_config(&config)
                 .await

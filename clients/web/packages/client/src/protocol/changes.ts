@@ -17,14 +17,29 @@ export interface Reaction {
 
 export const UNCHANGED: Changes = { edit: null, deletion: null, reactions: [] };
 
+/** The user by whom what an operator erased is deleted, and whose it was: nobody. */
+const ERASED = "erased";
+
+/** Whether it deletes what an operator erased: nothing is told of that. */
+export function isErasure(entry: ChangedFrame): boolean {
+  return entry.change === "delete" && entry.user.id === ERASED;
+}
+
 /**
  * The changes of a log, by the tag of the message that they are about. In which order the entries
  * were read does not matter: the log's own order is what counts.
  */
 export function changesOf(items: readonly Item[]): ReadonlyMap<string, Changes> {
   const changes = new Map<string, Changes>();
+  const erased = new Set(
+    items.flatMap((item) =>
+      item.type === "changed" && isErasure(item.entry) ? [item.entry.target.position.tag] : [],
+    ),
+  );
   for (const item of items) {
     if (item.type !== "changed") continue;
+    // A reaction can be erased as well; what a deletion deleted stays deleted.
+    if (item.entry.change === "react" && erased.has(item.entry.position.tag)) continue;
     const { tag } = item.entry.target.position;
     changes.set(tag, changed(changes.get(tag) ?? UNCHANGED, item.entry));
   }

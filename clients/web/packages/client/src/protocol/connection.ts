@@ -11,6 +11,8 @@ import {
   sessionTimer,
   token,
 } from "./connection/session.ts";
+import { manage, managementTimer, nextManagementDeadline, sendManagement } from "./connection/management.ts";
+import { nextReadDeadline, read, tellRead } from "./connection/reading.ts";
 import { received } from "./connection/receive.ts";
 import { nextRenewalDeadline, renewalTimer } from "./connection/renewal.ts";
 import { join, leave, nextRoomDeadline, older, roomTimer, typing, wanted } from "./connection/rooms.ts";
@@ -29,10 +31,14 @@ export const IDLE: State = {
   renewAt: null,
   renewing: null,
   self: null,
+  role: "member",
+  expiresAt: null,
   limits: null,
   listed: [],
   rooms: new Map(),
   leaving: new Map(),
+  readAt: null,
+  managing: new Map(),
   outbox: Outbox.restored([]),
   nextRef: 1,
   refusal: null,
@@ -51,7 +57,9 @@ export const IDLE: State = {
 export function step(state: State, input: Input, now: Now): [State, readonly Effect[]] {
   const turn = new Turn(state, now);
   handle(turn, input);
+  sendManagement(turn);
   pump(turn);
+  tellRead(turn);
   return turn.end(nextDeadline(turn.state));
 }
 
@@ -68,6 +76,7 @@ function handle(turn: Turn, input: Input): void {
     case "timer":
       sessionTimer(turn);
       renewalTimer(turn);
+      managementTimer(turn);
       return roomTimer(turn);
     case "network":
       return network(turn, input.online);
@@ -83,11 +92,15 @@ function handle(turn: Turn, input: Input): void {
     case "discard":
       return turn.update({ outbox: turn.state.outbox.discarded(input.id) });
     case "join":
-      return join(turn, input.room);
+      return join(turn, input.room, input.since);
     case "leave":
       return leave(turn, input.room);
     case "typing":
       return typing(turn, input.room);
+    case "read":
+      return read(turn, input.room, input.seq);
+    case "manage":
+      return manage(turn, input);
     case "history":
       return older(turn, input.room, input.before);
     case "rename":
@@ -125,6 +138,8 @@ function nextDeadline(state: State): number | null {
     ...nextSessionDeadline(state),
     ...nextRenewalDeadline(state),
     ...nextRoomDeadline(state),
+    ...nextReadDeadline(state),
+    ...nextManagementDeadline(state),
     ...nextSendDeadline(state),
   ];
   return all.length === 0 ? null : Math.min(...all);

@@ -57,6 +57,7 @@ const CHECKS: Record<string, (fields: Fields) => boolean> = {
     ["private", "read_only", "archived"].every((name) => typeof f[name] === "boolean") &&
     typeof f.slow_mode_ms === "number" &&
     (f.topic === undefined || typeof f.topic === "string") &&
+    (f.direct === undefined || (Array.isArray(f.direct) && f.direct.every((user) => typeof user === "string"))) &&
     (f.you === undefined || (isObject(f.you) && typeof f.you.muted === "boolean")),
   done: () => true,
   ack: (f) => isRoom(f) && typeof f.id === "string" && isPosition(f.position),

@@ -81,6 +81,7 @@ export type ClientFrame =
     }
   | { readonly type: "read"; readonly room: string; readonly seq: number }
   | { readonly type: "typing"; readonly room: string }
+  | (Management & { readonly ref: string })
   | { readonly type: "token"; readonly token: string; readonly ref: string }
   | {
       readonly type: "history";
@@ -91,6 +92,30 @@ export type ClientFrame =
       readonly ref: string;
     }
   | { readonly type: "ping" };
+
+/** What a user is in one room. Each may all that those before it may. */
+export type RoomRole = "member" | "moderator" | "owner";
+
+/** What may be set of a room; what is not named stays. An empty text, `false` and 0 take it away. */
+export interface Settings {
+  readonly topic?: string;
+  readonly read_only?: boolean;
+  readonly archived?: boolean;
+  readonly slow_mode_ms?: number;
+  readonly log_entries?: number;
+  readonly log_age_ms?: number;
+}
+
+/** What is asked about rooms and users. It is answered by `room`, `done` or an error. */
+export type Management =
+  | ({ readonly type: "create"; readonly room: string; readonly private?: boolean } & Settings)
+  | ({ readonly type: "configure"; readonly room: string } & Settings)
+  | { readonly type: "delete_room"; readonly room: string }
+  | { readonly type: "direct"; readonly user: string }
+  | { readonly type: "grant"; readonly room: string; readonly user: string; readonly role: RoomRole }
+  | { readonly type: "revoke" | "unban"; readonly room: string; readonly user: string }
+  | { readonly type: "kick"; readonly room?: string; readonly user: string }
+  | { readonly type: "mute" | "ban"; readonly room: string; readonly user: string; readonly for_ms?: number };
 
 export interface MessageFrame {
   readonly type: "message";
@@ -165,11 +190,17 @@ export interface WelcomeFrame {
   readonly rooms: readonly RoomSummary[];
   /** Until when the connection is this user's, where a token says so. */
   readonly expires_at?: number;
+  /** What the token makes of the user everywhere. */
+  readonly role?: Role;
 }
+
+export type Role = "member" | "moderator" | "admin";
 
 export interface RoomSummary {
   readonly room: string;
   readonly members: number;
+  /** The other user of a direct room. */
+  readonly with?: string;
 }
 
 export type Reason = "trimmed" | "diverged" | "damaged";
@@ -248,9 +279,20 @@ export interface RoomFrame {
   readonly archived: boolean;
   /** The least time between two messages of a user. */
   readonly slow_mode_ms: number;
+  readonly log_entries?: number;
+  readonly log_age_ms?: number;
+  readonly created_by?: string;
+  readonly created_at?: number;
   /** Not there in what everybody in the room is told alike. */
-  readonly you?: { readonly role?: string; readonly muted: boolean; readonly muted_until?: number };
+  readonly you?: Standing;
   readonly ref?: string;
+}
+
+/** What the user is in a room. */
+export interface Standing {
+  readonly role?: RoomRole;
+  readonly muted: boolean;
+  readonly muted_until?: number;
 }
 
 export interface RenewedFrame {

@@ -197,3 +197,25 @@ test("a message of the user's own is his from its draft on", () => {
     ["m3", "eve", "waiting", null],
   ]);
 });
+
+test("what an operator erased vanishes, and leaves no line", () => {
+  const erasure = (seq: number, of: Entry): ChangedFrame => ({
+    ...change(seq, message(1), { change: "delete" }, "erased"),
+    target: { position: of.position, user: "erased", id: "1" },
+  });
+  const heart = change(3, message(1), { change: "react", reaction: "heart" }, "eve");
+  const deletion = change(5, message(4), { change: "delete" });
+  const before = timeline(message(1), message(2, "eve"), heart, message(4), deletion);
+  expect(told(before)).toEqual(["1 hearteve", "2", "deleted by bob"]);
+  // Eve's message and reaction; and that bob deleted something, which stays deleted.
+  const erased = [erasure(6, message(2)), erasure(7, heart), erasure(8, deletion)];
+  const after = shown(before, { type: "entries", room: "general", entries: erased });
+  expect(told(after)).toEqual(["1", "deleted by bob"]);
+  // To whoever comes later their places are empty, and nothing is told of it.
+  const skipped = (seq: number): Entry => {
+    const { room, position, prev } = message(seq);
+    return { type: "skipped", room, position, prev };
+  };
+  const later = timeline(message(1), skipped(2), skipped(3), skipped(4), erasure(5, message(4)), ...erased);
+  expect(told(later)).toEqual(["1"]);
+});

@@ -1,4 +1,4 @@
-import { type Changes, UNCHANGED, changesOf } from "./changes.ts";
+import { type Changes, UNCHANGED, changesOf, isErasure } from "./changes.ts";
 import type { Lost, MessageFrame, Named, Reason, Reference } from "./frames.ts";
 import type { Command } from "./outbox.ts";
 import { type Item, type Timeline, gaps, hasOlder, oldest } from "./timeline.ts";
@@ -65,6 +65,7 @@ export function linesOf(timeline: Timeline, commands: readonly Command[], self: 
     const { tag } = item.entry.position;
     const its = changes.get(tag) ?? UNCHANGED;
     if (its.deletion !== null) {
+      if (isErasure(its.deletion)) continue;
       const { user, target } = its.deletion;
       lines.push({ key: `deleted ${tag}`, type: "deleted", by: user.id, author: target.user });
       continue;

@@ -326,10 +326,7 @@ class Edge {
       }
       case "ping":
         return connection.push({ type: "pong", rooms: [{ room: "general", position: this.head }] });
-      case "read":
-      case "token":
-      case "leave":
-      case "typing":
+      default:
     }
   }
 

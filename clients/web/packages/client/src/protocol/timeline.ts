@@ -50,6 +50,7 @@ export function shown(timeline: Timeline, event: ViewEvent): Timeline {
     case "typing":
     case "receipt":
     case "room":
+    case "answered":
     case "refused":
       return timeline;
   }
@@ -58,6 +59,11 @@ export function shown(timeline: Timeline, event: ViewEvent): Timeline {
 /** The lowest number that was read. */
 export function oldest({ items: [item] }: Timeline): number | null {
   return item === undefined ? null : span(item).from;
+}
+
+/** The highest number that was read; 0 if there is none. */
+export function newest({ items }: Timeline): number {
+  return items.reduce((highest, item) => (isLost(item) ? highest : Math.max(highest, span(item).to)), 0);
 }
 
 /** Whether the log may have entries before those that were read. */

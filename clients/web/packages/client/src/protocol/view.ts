@@ -12,6 +12,23 @@ export interface RoomView {
   readonly members: readonly User[];
   readonly membersCount: number;
   readonly typing: readonly { readonly user: User; readonly until: number }[];
+  /** How far each user has read, as far as was told. */
+  readonly receipts: ReadonlyMap<string, Receipt>;
+  /** Why the user is not in the room, where somebody else decided that. */
+  readonly out: Out | null;
+}
+
+export interface Receipt {
+  readonly user: User;
+  /** The number of the newest entry that the user has read. */
+  readonly seq: number;
+}
+
+export interface Out {
+  /** The reason of a `left`, or the code of the error that a `join` got. */
+  readonly reason: string;
+  /** Of an error. */
+  readonly message: string | null;
 }
 
 export const BLANK: RoomView = {
@@ -19,6 +36,8 @@ export const BLANK: RoomView = {
   members: [],
   membersCount: 0,
   typing: [],
+  receipts: new Map(),
+  out: null,
 };
 
 /** What an event of the room makes of it. */
@@ -35,7 +54,7 @@ export function settled(view: RoomView, now: number): RoomView {
 function changed(view: RoomView, event: ViewEvent, now: number): RoomView {
   switch (event.type) {
     case "joined":
-      return { ...view, members: event.members, membersCount: event.members_count };
+      return { ...view, members: event.members, membersCount: event.members_count, out: null };
     case "presence": {
       const { joined, left, members_count: membersCount } = event;
       const gone = joined?.id ?? left?.id;
@@ -50,13 +69,18 @@ function changed(view: RoomView, event: ViewEvent, now: number): RoomView {
       const wrote = new Set(event.entries.flatMap((entry) => (entry.type === "message" ? [entry.user.id] : [])));
       return { ...view, typing: view.typing.filter(({ user }) => !wrote.has(user.id)) };
     }
+    case "receipt": {
+      const { user, seq } = event;
+      return { ...view, receipts: new Map(view.receipts).set(user.id, { user, seq }) };
+    }
     case "left":
-      return BLANK;
+      return { ...BLANK, out: event.reason === undefined ? null : { reason: event.reason, message: null } };
+    case "refused":
+      return { ...view, out: { reason: event.code, message: event.message } };
     case "history":
     case "forked":
-    case "receipt":
     case "room":
-    case "refused":
+    case "answered":
       return view;
   }
 }

@@ -2,6 +2,7 @@ import { RoomCursor, link } from "../cursor.ts";
 import { type Entry, type JoinedFrame, type PageFrame, type Position, before } from "../frames.ts";
 import { learnFork, resolveDoubts, startFork } from "./fork.ts";
 import { rejoin } from "./rooms.ts";
+import { settledByJoin } from "./settings.ts";
 import { ANSWER_MS } from "./state.ts";
 import type { Turn } from "./turn.ts";
 
@@ -22,6 +23,7 @@ export function joined(turn: Turn, frame: JoinedFrame): void {
   const lostTo = lost === null ? room.lostTo : Math.max(lost.to, room.lostTo ?? 0);
   turn.updateRoom(name, { cursor, delivered: known, lostTo, ahead: null, tries: 0 });
 
+  settledByJoin(turn, name);
   const { members_count, members } = frame;
   turn.deliver({ type: "joined", room: name, recovered, reason, lost, entries, members_count, members });
   const elsewhere = !recovered && reason !== "trimmed" && reason !== "damaged";

@@ -2,9 +2,12 @@ import type { ErrorFrame, PongFrame, ServerFrame } from "../frames.ts";
 import { type Command, INTERNAL_TRIES, isTemporary } from "../outbox.ts";
 import { entry, joined, page } from "./catch-up.ts";
 import { forkHistory, forkUnanswered, resolveDoubts } from "./fork.ts";
+import { isManaging, managed, managementRefused } from "./management.ts";
+import { readAnswered } from "./reading.ts";
 import { expires, renewalRefused } from "./renewal.ts";
 import { forget, leaveAnswered, left, rejoin } from "./rooms.ts";
 import { acknowledged } from "./sending.ts";
+import { told } from "./settings.ts";
 import { draining, ponged, welcomed } from "./session.ts";
 import type { Turn } from "./turn.ts";
 
@@ -30,12 +33,16 @@ export function received(turn: Turn, frame: ServerFrame): void {
       return acknowledged(turn, frame);
     case "history":
       return history(turn, frame);
+    case "receipt":
+      if (frame.user.id === turn.state.self?.id) readAnswered(turn, frame.room, frame.seq);
+      return turn.room(frame.room) === undefined ? undefined : turn.deliver(frame);
     case "presence":
     case "typing":
-    case "receipt":
       return turn.room(frame.room) === undefined ? undefined : turn.deliver(frame);
     case "room":
-      return turn.deliver(frame);
+      told(turn, frame);
+      turn.deliver(frame);
+      return isManaging(turn, frame.ref) ? managed(turn, frame.ref, frame) : undefined;
     case "error":
       return refused(turn, frame);
     case "draining":
@@ -45,8 +52,7 @@ export function received(turn: Turn, frame: ServerFrame): void {
     case "renewed":
       return expires(turn, frame.expires_at);
     case "done":
-      // It answers what this client does not send.
-      return;
+      return isManaging(turn, frame.ref) ? managed(turn, frame.ref) : undefined;
   }
 }
 
@@ -107,6 +113,7 @@ function refused(turn: Turn, error: ErrorFrame): void {
     return unattributed(turn, error);
   }
   if (ref === renewing) return renewalRefused(turn, error);
+  if (isManaging(turn, ref)) return managementRefused(turn, ref, error);
   const command = turn.state.outbox.find(ref);
   if (command !== undefined) return commandRefused(turn, error, command);
   for (const [name, refs] of turn.state.leaving) {

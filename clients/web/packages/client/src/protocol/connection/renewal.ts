@@ -16,7 +16,8 @@ export function needsToken({ tokens, token, renewAt }: State, now: number): bool
 /** The server told until when it takes the token in use; it may last for ever. */
 export function expires(turn: Turn, at: number | undefined): void {
   const known = turn.state.tokens && at !== undefined;
-  turn.update({ renewAt: known ? Math.max(turn.at + PAUSE_MS, at - MARGIN_MS) : null, renewing: null });
+  const renewAt = known ? Math.max(turn.at + PAUSE_MS, at - MARGIN_MS) : null;
+  turn.update({ renewAt, renewing: null, expiresAt: at ?? null });
 }
 
 /** Goes on with another token of the same user. */

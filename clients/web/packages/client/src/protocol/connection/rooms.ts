@@ -1,4 +1,6 @@
-import type { JoinRoom } from "../frames.ts";
+import { RoomCursor } from "../cursor.ts";
+import type { JoinRoom, Position } from "../frames.ts";
+import { unlisted } from "./settings.ts";
 import { ANSWER_MS, type Room, type State } from "./state.ts";
 import type { Turn } from "./turn.ts";
 
@@ -20,13 +22,17 @@ export function wanted(): Room {
     fork: null,
     older: null,
     typedAt: null,
+    settings: null,
+    settled: false,
+    read: null,
     tries: 0,
   };
 }
 
-export function join(turn: Turn, name: string): void {
+export function join(turn: Turn, name: string, since?: Position): void {
   if (turn.room(name) !== undefined) return;
-  turn.update({ rooms: new Map(turn.state.rooms).set(name, wanted()) });
+  const room = { ...wanted(), cursor: since === undefined ? null : RoomCursor.at(since) };
+  turn.update({ rooms: new Map(turn.state.rooms).set(name, room) });
   joinWanted(turn);
 }
 
@@ -67,6 +73,7 @@ export function leave(turn: Turn, name: string): void {
 
 export function left(turn: Turn, name: string, reason: string | undefined): void {
   if (reason === "deleted") turn.update({ outbox: turn.state.outbox.roomDeleted(name) });
+  unlisted(turn, name, reason);
   const [asked] = turn.state.leaving.get(name) ?? [];
   if (asked !== undefined) return leaveAnswered(turn, name, asked);
   if (turn.room(name) === undefined) return;

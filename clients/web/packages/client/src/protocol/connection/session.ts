@@ -1,5 +1,6 @@
 import type { WelcomeFrame } from "../frames.ts";
 import { CLOSES, type Retry } from "../generated/codes.ts";
+import { forgetManaging } from "./management.ts";
 import { expires, needsToken, renew } from "./renewal.ts";
 import { joinWanted, startJoin } from "./rooms.ts";
 import { ANSWER_MS, type Room, type State } from "./state.ts";
@@ -51,10 +52,11 @@ export function hello(turn: Turn): void {
   turn.transmit({ type: "hello", user, token, rooms, ref });
 }
 
-export function welcomed(turn: Turn, { user, limits, rooms, expires_at }: WelcomeFrame): void {
+export function welcomed(turn: Turn, { user, limits, rooms, role, expires_at }: WelcomeFrame): void {
   if (turn.state.phase.name !== "greeting") return;
   turn.update({
     self: user,
+    role: role ?? "member",
     limits,
     listed: rooms,
     outbox: turn.state.outbox.welcomed(turn.state.connection, user.id, limits.messages_per_second),
@@ -112,13 +114,15 @@ function pauseAfter(attempt: number, random: number): number {
 }
 
 function forgetConnection(turn: Turn): void {
+  forgetManaging(turn);
   const rooms = new Map<string, Room>();
   for (const [name, room] of turn.state.rooms) {
     const fork = room.fork === null ? null : { ...room.fork, ref: null };
     const phase = { name: "wanted", retryAt: 0 } as const;
-    rooms.set(name, { ...room, phase, fork, ahead: null, older: null });
+    const read = room.read && { ...room.read, sentAt: null };
+    rooms.set(name, { ...room, phase, fork, read, ahead: null, older: null, settled: false });
   }
-  turn.update({ rooms, leaving: new Map(), renewing: null });
+  turn.update({ rooms, leaving: new Map(), renewing: null, readAt: null });
 }
 
 export function network(turn: Turn, online: boolean): void {

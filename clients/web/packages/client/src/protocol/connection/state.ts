@@ -4,8 +4,10 @@ import type {
   Entry,
   Limits,
   Lost,
+  Management,
   Position,
   Reason,
+  Role,
   RoomFrame,
   RoomSummary,
   ServerFrame,
@@ -49,9 +51,14 @@ export type UserInput =
   | (Request & { readonly room: string; readonly id: string })
   | { readonly type: "retry"; readonly id: string }
   | { readonly type: "discard"; readonly id: string }
-  | { readonly type: "join"; readonly room: string }
+  /** `since`: from a position that an earlier run has read to. */
+  | { readonly type: "join"; readonly room: string; readonly since?: Position }
   | { readonly type: "leave"; readonly room: string }
   | { readonly type: "typing"; readonly room: string }
+  /** The user has read up to that number; 0 only asks how far he has. */
+  | { readonly type: "read"; readonly room: string; readonly seq: number }
+  /** Asks something about rooms or users; `answered` tells what became of it. It is not kept. */
+  | { readonly type: "manage"; readonly id: string; readonly management: Management }
   | { readonly type: "history"; readonly room: string; readonly before: number }
   | { readonly type: "rename"; readonly user: string }
   | { readonly type: "reconnect" };
@@ -106,6 +113,13 @@ export type ViewEvent =
   | { readonly type: "left"; readonly room: string; readonly reason?: string }
   /** What is set of a room: one that is joined, or a private one that the user was let into. */
   | RoomFrame
+  /** What became of a `manage`: what is set of the room now, why it was refused, or that it is done. */
+  | {
+      readonly type: "answered";
+      readonly id: string;
+      readonly room?: RoomFrame;
+      readonly refusal?: { readonly code: string; readonly message: string; readonly retry_after_ms?: number };
+    }
   /** A refusal that belongs to no message; a room named with it is not joined. */
   | { readonly type: "refused"; readonly room?: string; readonly code: string; readonly message: string };
 
@@ -147,6 +161,12 @@ export interface Room {
   /** The `ref` of the request for older entries that is under way. */
   readonly older: string | null;
   readonly typedAt: number | null;
+  /** What is set of the room, as this connection or the one before was told. */
+  readonly settings: RoomFrame | null;
+  /** Whether this connection has joined the room, so that what is set is told anew when it changes. */
+  readonly settled: boolean;
+  /** How far the user has read, until the server has answered; `null`: it has. */
+  readonly read: { readonly seq: number; readonly sentAt: number | null } | null;
   /** How often the join was answered by `internal`. */
   readonly tries: number;
 }
@@ -183,12 +203,20 @@ export interface State {
   /** The `ref` of the `token` without an answer. */
   readonly renewing: string | null;
   readonly self: User | null;
+  /** What the token makes of the user in every room. */
+  readonly role: Role;
+  /** Until when the connection is the user's; `null`: no token ends it. */
+  readonly expiresAt: number | null;
   readonly limits: Limits | null;
   /** The rooms that the server listed. */
   readonly listed: readonly RoomSummary[];
   readonly rooms: ReadonlyMap<string, Room>;
   /** The `ref` of each `leave` without an answer, by room; frames of the room before it are stale. */
   readonly leaving: ReadonlyMap<string, readonly string[]>;
+  /** When the connection's last `read` was sent, in whichever room. */
+  readonly readAt: number | null;
+  /** What was asked about rooms and users and has no answer, by its id; `until`: how long it waits. */
+  readonly managing: ReadonlyMap<string, { readonly management: Management; readonly until: number; readonly sent: boolean }>;
   readonly outbox: Outbox;
   readonly nextRef: number;
   /** The last refusal without a room, which explains a close that follows. */

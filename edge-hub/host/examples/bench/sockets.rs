@@ -1,8 +1,6 @@
 //! What a socket costs: resident memory of an idle one, and CPU time of a delivery.
 //!
-//! `cargo run -p clustertalk-host --example idle_sockets [CONNECTIONS [tls]]` serves that many
-//! (10,000) to a second process of itself and prints the figures. Linux only. Each process needs one
-//! file a connection.
+//! They are served to a second process of this program. Each process needs one file a connection.
 
 use std::{
     convert::Infallible, fs, io, net::SocketAddr, path::Path, process::Stdio, sync::Arc,
@@ -37,30 +35,20 @@ use tokio_rustls::{
 };
 use tokio_util::sync::CancellationToken;
 
+use crate::{
+    process::{cpu_time, resident_bytes},
+    report::Report,
+};
+
+const PART: &str = "sockets";
 const ROUNDS: usize = 40;
 const MESSAGE_BYTES: usize = 200;
 
-#[tokio::main]
-async fn main() -> Result<()> {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    match arguments.as_slice() {
-        [clients, address, count, trusted @ ..] if clients == "clients" => {
-            let trusted = trusted.first().map(Path::new);
-            run_clients(address.parse()?, count.parse()?, trusted).await
-        }
-        [] => measure(10_000, false).await,
-        [count] => measure(connections(count)?, false).await,
-        [count, tls] if tls == "tls" => measure(connections(count)?, true).await,
-        _ => anyhow::bail!("usage: idle_sockets [CONNECTIONS [tls]]"),
-    }
-}
+/// The first argument of the second process.
+pub const CLIENTS: &str = "clients";
 
-fn connections(text: &str) -> Result<usize> {
-    text.parse()
-        .context("the argument is a number of connections")
-}
-
-async fn measure(count: usize, is_tls: bool) -> Result<()> {
+/// Resident memory of so many idle connections, and CPU time of deliveries to all of them.
+pub async fn measure(count: usize, is_tls: bool, report: &mut Report) -> Result<()> {
     let folder = tempfile::tempdir()?;
     let files = TlsFiles {
         certificate: folder.path().join("edge.pem"),
@@ -94,7 +82,7 @@ async fn measure(count: usize, is_tls: bool) -> Result<()> {
     let before = resident_bytes()?;
     let trusted = is_tls.then_some(&files.certificate);
     let mut clients = Command::new(std::env::current_exe()?)
-        .args(["clients", &address.to_string(), &count.to_string()])
+        .args([CLIENTS, &address.to_string(), &count.to_string()])
         .args(trusted)
         .stdin(Stdio::piped())
         .kill_on_drop(true)
@@ -106,23 +94,21 @@ async fn measure(count: usize, is_tls: bool) -> Result<()> {
     // The last handshakes end.
     sleep(Duration::from_millis(500)).await;
     let kib = |bytes: u64| (bytes - before) as f64 / 1024.0 / count as f64;
-    println!("{count} connections");
-    println!(
-        "idle: {:.2} KiB resident a connection",
-        kib(resident_bytes()?)
-    );
+    let name = |what: &str| match is_tls {
+        true => format!("{what}, TLS"),
+        false => what.to_owned(),
+    };
+    let idle = kib(resident_bytes()?);
+    report.add(PART, name("an idle connection"), idle, "KiB resident");
     for frames in [1, 8] {
         let micros = deliver(&server, frames).await?.as_secs_f64() * 1e6;
         let deliveries = (ROUNDS / frames * frames * count) as f64;
-        println!(
-            "{frames} frames a write: {:.2} us of CPU a delivery",
-            micros / deliveries
-        );
+        let what = match frames {
+            1 => name("a delivery alone"),
+            frames => name(&format!("a delivery, {frames} a write")),
+        };
+        report.add(PART, what, micros / deliveries, "µs of CPU");
     }
-    println!(
-        "after traffic: {:.2} KiB resident a connection",
-        kib(resident_bytes()?)
-    );
     clients.kill().await?;
     Ok(())
 }
@@ -130,7 +116,7 @@ async fn measure(count: usize, is_tls: bool) -> Result<()> {
 /// Sends to all sockets in rounds of so many frames; gives the CPU time that took.
 async fn deliver(server: &Server<Silent>, frames: usize) -> Result<Duration> {
     let message = "x".repeat(MESSAGE_BYTES);
-    let begun = cpu_time()?;
+    let begun = cpu_time("self")?;
     for _ in 0..ROUNDS / frames {
         let round: Vec<Bytes> = (0..frames).map(|_| encode_text(&message)).collect();
         for queue in server.registry().queues() {
@@ -146,10 +132,11 @@ async fn deliver(server: &Server<Silent>, frames: usize) -> Result<Duration> {
             sleep(Duration::from_millis(5)).await;
         }
     }
-    Ok(cpu_time()? - begun)
+    Ok(cpu_time("self")? - begun)
 }
 
-async fn run_clients(address: SocketAddr, count: usize, trusted: Option<&Path>) -> Result<()> {
+/// The second process: opens connections and reads what comes.
+pub async fn run_clients(address: SocketAddr, count: usize, trusted: Option<&Path>) -> Result<()> {
     let connector = trusted.map(connector).transpose()?;
     let mut clients = JoinSet::new();
     for _ in 0..count {
@@ -190,25 +177,6 @@ const HANDSHAKE: &str = "GET /ws HTTP/1.1\r\nHost: localhost\r\nConnection: Upgr
     Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
     Sec-WebSocket-Protocol: clustertalk.v1\r\n\r\n";
-
-fn resident_bytes() -> Result<u64> {
-    let statm = fs::read_to_string("/proc/self/statm")?;
-    let pages: u64 = statm
-        .split(' ')
-        .nth(1)
-        .context("statm has a second field")?
-        .parse()?;
-    Ok(pages * 4096)
-}
-
-fn cpu_time() -> Result<Duration> {
-    let stat = fs::read_to_string("/proc/self/stat")?;
-    let (_, fields) = stat.rsplit_once(") ").context("stat names the process")?;
-    let fields: Vec<&str> = fields.split(' ').collect();
-    // User and system time, in ticks of 10 ms.
-    let ticks = fields[11].parse::<u64>()? + fields[12].parse::<u64>()?;
-    Ok(Duration::from_millis(ticks * 10))
-}
 
 /// An application that says nothing.
 struct Silent;
