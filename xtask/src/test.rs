@@ -35,6 +35,7 @@ and, alone on the last line, `N passed, N failed`.
   web-types   tsc
   web         vitest
   http-schema the HTTP API against its description, by schemathesis: good and bad requests
+  conformance the native host against PROTOCOL.md, by `clustertalk-conformance`
   browser     the built edge with pages in Chromium, and with the packed client in Chromium and Node
 ";
 
@@ -107,6 +108,12 @@ const GROUPS: &[Group] = &[
         needs: &[Need::Redis, Need::Tests, Need::WebPackages],
         parts: COMPONENTS,
         run: browser,
+    },
+    Group {
+        name: "conformance",
+        needs: &[Need::Redis],
+        parts: COMPONENTS,
+        run: conformance,
     },
     Group {
         name: "lint",
@@ -206,6 +213,30 @@ fn rust(project: &Project) -> Result<Counts> {
     report::count(
         cargo()
             .args(["test", "--no-fail-fast", "--target-dir"])
+            .arg(project.target())
+            .current_dir(&project.root),
+    )
+}
+
+/// The native host by the program that any edge can be held to, and that program by its faults.
+fn conformance(project: &Project) -> Result<Counts> {
+    // The host as the other tests build it, so that it is compiled once.
+    process::run(
+        cargo()
+            .args(["test", "--no-run", "--quiet", "--target-dir"])
+            .arg(project.target())
+            .current_dir(&project.root),
+    )?;
+    report::count(
+        cargo()
+            .args([
+                "test",
+                "--package",
+                "clustertalk-conformance",
+                "--test",
+                "native",
+            ])
+            .arg("--target-dir")
             .arg(project.target())
             .current_dir(&project.root),
     )

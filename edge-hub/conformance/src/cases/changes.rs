@@ -18,7 +18,7 @@ pub const CASES: &[Case] = &[
     case!(position_of_another_log_is_stale, "Words", "A position says which log is meant, so it is refused after a failover that gave its number to another message"),
     case!(message_of_another_is_not_changed, "Error codes", "or the message to change is another user's"),
     case!(missing_target_is_told, "Error codes", "what is to be changed is not in the kept log, was deleted, or is no message"),
-    case!(only_messages_are_targets, "Frames of the server", "Only messages are targets."),
+    case!(only_messages_are_targets, "Frames of the server", "Only messages are targets, but for one case"),
     case!(deletion_leaves_skipped, "Frames of the server", "A deletion removes message and edits: to whoever reads later they are `skipped`."),
     case!(moderator_of_the_room_deletes, "Frames of the client", "removes one's own message (a moderator: anyone's) with its edits"),
     case!(reaction_comes_and_goes, "Frames of the client", "adds a reaction to a message, or takes it back"),

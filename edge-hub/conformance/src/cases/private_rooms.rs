@@ -72,7 +72,7 @@ async fn direct_name_is_made_of_both(c: Context) -> Outcome {
         .with(200)?;
     same("the name over HTTP", &found["room"], expected)?;
     let himself = a.ask(json!({ "type": "direct", "user": ada.id })).await?;
-    refused(&himself, "bad_user")
+    refused(&himself, "forbidden")
 }
 
 async fn member_is_told_and_let_in(c: Context) -> Outcome {
@@ -220,7 +220,7 @@ async fn joining_never_makes_one(c: Context) -> Outcome {
     for name in [NOWHERE, "private-", "private-x", "direct-x"] {
         refused(&ada.join(name, None).await?, "forbidden")?;
         let answer = ada.ask(json!({ "type": "create", "room": name })).await?;
-        refused(&answer, "bad_room")?;
+        refused(&answer, "forbidden")?;
     }
     Ok(())
 }

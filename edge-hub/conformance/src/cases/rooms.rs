@@ -33,7 +33,7 @@ pub const CASES: &[Case] = &[
     case!(mute_ends_by_itself, "Frames of the client", "lets a user only read; without `for_ms` for ever"),
     case!(kick_lets_come_back, "Frames of the client", "has a user leave a room who may come back"),
     case!(ban_keeps_out, "Frames of the client", "keeps a user out"),
-    case!(ban_holds_over_http, "HTTP", "403 `forbidden`, `banned` and `muted`"),
+    case!(ban_holds_over_http, "HTTP", "403 `forbidden`, `banned`, `muted`"),
     case!(deleted_room_is_left, "Rooms", "Everybody in the room is told `left` with `deleted`."),
 ];
 
