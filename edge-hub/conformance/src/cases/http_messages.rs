@@ -17,7 +17,7 @@ pub const CASES: &[Case] = &[
     case!(changes_are_posted, "HTTP", "with a `type` it is an `edit`, `delete` or `react` with its fields"),
     case!(read_on_from_a_position, "HTTP", "reads on from a position: `{room, position, head, recovered, reason, lost, more, messages}` as in `joined`; without `after` the newest"),
     case!(read_on_from_a_forged_position, "HTTP", "reads on from a position"),
-    case!(read_back_from_a_number, "HTTP", "reads back: `{room, messages, head, more}`"),
+    case!(read_back_from_a_number, "HTTP", "reads back from a number"),
     case!(pages_reach_the_head, "HTTP", "reads on from a position"),
     case!(events_begin_with_joined, "HTTP", "server-sent events: `joined` (a new truth), then `message` with each entry's frame; each `id` is `SEQ-TAG`"),
     case!(events_resume, "HTTP", "`Last-Event-ID` (or `?after=`) resumes"),
