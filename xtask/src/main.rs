@@ -1,6 +1,7 @@
 //! The project's own commands: `cargo xtask <command>`.
 
 mod build;
+mod cloudflare;
 mod codegen;
 mod component;
 mod dev;
@@ -40,6 +41,11 @@ const COMMANDS: &[(&str, &str, &str)] = &[
         "test",
         "Run all tests and checks, or some groups",
         test::HELP,
+    ),
+    (
+        "cloudflare",
+        "Run, build, test or deploy the edge as a Worker",
+        cloudflare::HELP,
     ),
     ("tidy", "Check the project's invariants", tidy::HELP),
     ("codegen", "Write the generated files", codegen::HELP),
@@ -81,6 +87,7 @@ fn run(command: &str, arguments: Vec<OsString>) -> Result<bool> {
         "dev" => dev::run(&project, arguments),
         "build" => build::run(&project, &names(arguments)?),
         "test" => return test::run(&project, &names(arguments)?),
+        "cloudflare" => return cloudflare::run(&project, arguments),
         "tidy" => {
             let [] = switches(arguments, [])?;
             tidy::run(&project)
@@ -104,7 +111,7 @@ fn print_help(command: Option<&OsString>) -> Result<bool> {
     }
     println!("Usage: cargo xtask <command> [arguments]\n\nCommands:");
     for (name, line, _) in COMMANDS {
-        println!("  {name:<8} {line}");
+        println!("  {name:<10} {line}");
     }
     println!("\n`cargo xtask <command> --help` says more.");
     Ok(true)

@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 
 use crate::{
     build::{self, GUESTS},
-    codegen, process,
+    cloudflare, codegen, process,
     project::Project,
     setup::{self, Need},
     tidy,
@@ -33,6 +33,7 @@ and, alone on the last line, `N passed, N failed`.
   web-lint    eslint
   web-types   tsc
   web         vitest
+  cloudflare  the Worker in the platform's own runtime, beside a native edge
   browser     the built edge with pages in Chromium, and with the packed client in Chromium and Node
 ";
 
@@ -99,6 +100,12 @@ const GROUPS: &[Group] = &[
         needs: &[Need::Redis, Need::Tests, Need::WebPackages],
         parts: COMPONENTS,
         run: browser,
+    },
+    Group {
+        name: "cloudflare",
+        needs: cloudflare::TEST_NEEDS,
+        parts: COMPONENTS,
+        run: cloudflare,
     },
     Group {
         name: "lint",
@@ -204,14 +211,32 @@ fn rust(project: &Project) -> Result<Counts> {
 }
 
 /// With the host that the other tests use.
+fn cloudflare(project: &Project) -> Result<Counts> {
+    build_host(project)?;
+    cloudflare::build(project)?;
+    let mut counts = report::count(
+        cargo()
+            .args(["test", "--package", cloudflare::PACKAGE, "--target-dir"])
+            .arg(project.target())
+            .current_dir(&project.root),
+    )?;
+    counts.add(report::count(&mut cloudflare::tests(project)?)?);
+    Ok(counts)
+}
+
+/// With the host that the other tests use.
 fn browser(project: &Project) -> Result<Counts> {
+    build_host(project)?;
+    npm(project, &["run", "test:browser"])
+}
+
+fn build_host(project: &Project) -> Result<()> {
     process::run(
         cargo()
             .args(["test", "--no-run", "--quiet", "--target-dir"])
             .arg(project.target())
             .current_dir(&project.root),
-    )?;
-    npm(project, &["run", "test:browser"])
+    )
 }
 
 fn lint(project: &Project) -> Result<Counts> {
@@ -232,6 +257,9 @@ fn lint_guests(project: &Project) -> Result<Counts> {
         let mut command = toolchain.cargo(project, target, "clippy")?;
         for guest in GUESTS.iter().filter(|guest| guest.target == target) {
             command.args(["--package", guest.package]);
+        }
+        if target == Target::Unknown {
+            command.args(["--package", cloudflare::PACKAGE]);
         }
         process::run(command.args(["--", "--deny", "warnings"]))?;
     }

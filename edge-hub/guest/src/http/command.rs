@@ -86,7 +86,7 @@ pub fn run(
     );
     let event = Event::Frame(Value::Object(fields).to_string());
     let mut answer = None;
-    for effect in crate::run(&mut hub, performer, super::now(), event) {
+    for effect in performer.run(&mut hub, super::now(), event) {
         match effect {
             ForHost::Send(ServerFrame::Error(error)) => return Err((*error).into()),
             ForHost::Send(frame) => answer = Some(frame),
