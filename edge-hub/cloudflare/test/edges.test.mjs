@@ -24,7 +24,7 @@ test("two_objects_and_a_native_edge_tell_one_order", async () => {
     await (await Client.connect(worker, at(1))).hello("bob"),
     await (await Client.connect(native)).hello("eve"),
   ];
-  const edges = new Set(clients.map(({ frames }) => frames.find(({ type }) => type === "welcome").edge));
+  const edges = new Set(clients.map(({ edge }) => edge));
   assert.equal(edges.size, 3, "each has an edge of its own");
   const each = 15;
   for (let number = 0; number < each; number += 1) {

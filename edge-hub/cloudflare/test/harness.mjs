@@ -101,9 +101,8 @@ export async function startWorker(redis, vars = {}) {
     socketUrl: `ws://${url.host}/ws`,
     fetch: (path, options) => fetch(new URL(path, url), options),
     logs: () => server.getLogs(),
-    evict: (name, webSockets = "hibernate") => server.getWorker().evictDurableObject("EDGES", { name, webSockets }),
-    /** The names of its objects are by region and number; here there is no region. */
-    object: (number = 0) => `any-${number}`,
+    /** Has the object that holds this client's socket lose its memory. */
+    evict: ({ edge }) => server.getWorker().evictDurableObject("EDGES", { name: edge.split(".")[1], webSockets: "hibernate" }),
     close: () => server.close(),
   };
 }
@@ -184,6 +183,11 @@ export class Client {
   first(fits) {
     const kinds = () => `${fits}, among ${JSON.stringify(this.frames.slice(-5))}, closed ${this.code}`;
     return until(() => this.frames.find(fits), kinds);
+  }
+
+  /** The edge that it is connected to; an object's has the object's name in it. */
+  get edge() {
+    return this.frames.find(({ type }) => type === "welcome").edge;
   }
 
   error(ref) {

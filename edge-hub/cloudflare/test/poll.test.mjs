@@ -72,7 +72,7 @@ test("who_has_nothing_to_do_holds_no_connection_and_its_sessions_stay", async ()
   await ada.message("rest-1");
   await until(async () => (await redis.clients()).length <= before, "the connections to be closed");
   await sleep(1200);
-  await worker.evict(worker.object());
+  await worker.evict(ada);
   ada.say("after", "rest-2");
   const message = await ada.message("rest-2");
   assert.equal(message.position.seq, (await ada.message("rest-1")).position.seq + 1);
