@@ -36,14 +36,17 @@ use worker::{
 /// Frames and notices that may wait for a hub that is busy. The platform hands over whatever a
 /// client sends, so one that sends more than its hub takes is closed, and resumes.
 const WAITING: usize = 64;
-/// Bytes that may be sent to a connection since it was last heard. A client sends a frame every 25 s
-/// at least, and what it does not read waits in this object's memory.
-const UNHEARD_BYTES: usize = 4 << 20;
+/// Bytes that may wait in this object's memory for a client that does not read them.
+const MOST_BUFFERED: u32 = 1 << 20;
+/// Bytes that wait for a client up to which it is given a page.
+const PAGE_BUFFERED: u32 = 64 << 10;
+/// Before it is looked again whether a client has read enough.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
 /// Silence after which a connection counts as lost: clients send `ping` every 25 s.
 const SILENCE: Duration = Duration::from_secs(90);
 
-/// What outlives this object's memory, in the socket's attachment. The platform takes 16 KiB; the
-/// session is at most 8 KiB, the rooms 5.
+/// What outlives this object's memory, in the socket's attachment. The platform takes 16,384 bytes; the
+/// session has at most 8 KiB, the names of 64 rooms 4, and a token, which is gone when there are any, 8.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Kept {
     /// `EDGE-NUMBER`.
@@ -101,7 +104,6 @@ pub struct Connection {
     /// Taken by the room that sends it a page: one is in flight over all its rooms.
     pub turn: Arc<Mutex<()>>,
     heard_at: Cell<Timestamp>,
-    unheard: Cell<usize>,
     is_closing: Cell<bool>,
 }
 
@@ -135,7 +137,6 @@ impl Connection {
             is_busy: Cell::new(false),
             turn: Arc::default(),
             heard_at: Cell::new(clock::now()),
-            unheard: Cell::new(0),
             is_closing: Cell::new(false),
         })
     }
@@ -155,7 +156,6 @@ impl Connection {
     /// A text frame came.
     pub async fn text(self: &Rc<Self>, edge: &Rc<Edge>, text: String) {
         self.heard_at.set(clock::now());
-        self.unheard.set(0);
         if text.len() > edge.settings.deployment.hub.limits.frame_bytes {
             return self.close(CloseCode::FrameTooLarge);
         }
@@ -330,12 +330,22 @@ impl Connection {
         if self.is_closing.get() {
             return;
         }
-        let unheard = self.unheard.get() + frame.len();
-        self.unheard.set(unheard);
         // One that has gone is closed by its own event.
         let _ = self.socket.send_with_str(frame);
-        if unheard > UNHEARD_BYTES {
+        if self.socket.as_ref().buffered_amount() > MOST_BUFFERED {
             self.close(CloseCode::SlowConsumer);
+        }
+    }
+
+    /// Whether it has read enough to be given a page.
+    pub fn can_take_page(&self) -> bool {
+        self.socket.as_ref().buffered_amount() <= PAGE_BUFFERED
+    }
+
+    /// Returns when it can, or has gone.
+    pub async fn drained(&self) {
+        while !self.is_closing.get() && !self.can_take_page() {
+            clock::sleep(LOOK_AGAIN).await;
         }
     }
 

@@ -37,9 +37,13 @@ const OBJECT: &str = "worker.";
 const TICK: Duration = Duration::from_secs(1);
 /// How soon an object that lost its memory with connections is awake again.
 const WATCHDOG: Duration = Duration::from_secs(10);
-/// How far the stored positions may be behind. What lies between is sent once more after a loss of
-/// memory, and clients know it by its position.
-const STORED_WITHIN: Duration = Duration::from_secs(1);
+/// How far the stored positions may be behind: little for an object that may sleep, and for one that
+/// loses its memory by accident only, so far that storing costs little. What lies between is sent once
+/// more after a loss, and clients know it by its position.
+const STORED_BEFORE_SLEEP: Duration = Duration::from_secs(1);
+const STORED_AWAKE: Duration = Duration::from_secs(10);
+/// Under which they are stored: all rooms in one row, since each costs.
+const POSITIONS: &str = "positions";
 /// An object that may sleep closes its connections to Redis after this time without a command.
 const RESTS_AFTER: Duration = Duration::from_secs(1);
 
@@ -83,8 +87,8 @@ pub struct Edge {
     subscriber: Option<Subscriber>,
     connections: RefCell<HashMap<u64, Rc<Connection>>>,
     rooms: RefCell<HashMap<RoomName, RoomHandle>>,
-    /// Where rooms stand that the storage does not know yet.
-    unstored: RefCell<BTreeMap<RoomName, Position>>,
+    /// Where the rooms stand.
+    positions: RefCell<BTreeMap<RoomName, Position>>,
     is_storing: Cell<bool>,
     is_ticking: Cell<bool>,
     is_resting: Cell<bool>,
@@ -144,7 +148,7 @@ impl Edge {
             env,
             connections: RefCell::default(),
             rooms: RefCell::default(),
-            unstored: RefCell::default(),
+            positions: RefCell::default(),
             is_storing: Cell::new(false),
             is_ticking: Cell::new(false),
             is_resting: Cell::new(false),
@@ -189,9 +193,12 @@ impl Edge {
                 }
             }
         }
+        let mut positions = self.stored_positions().await;
         for (room, followers) in followers {
-            match self.stored_position(&room).await {
+            match positions.remove(&room) {
                 Some(position) => {
+                    let stood = &mut self.positions.borrow_mut();
+                    stood.insert(room.clone(), position);
                     let resumed = Some((position, followers));
                     let handle = RoomHandle::open(self, room.clone(), resumed);
                     self.opened(room, handle);
@@ -206,13 +213,10 @@ impl Edge {
         self.keep_awake();
     }
 
-    async fn stored_position(&self, room: &RoomName) -> Option<Position> {
-        let stored = self
-            .state
-            .storage()
-            .get::<String>(&position_key(room))
-            .await;
-        stored.ok()??.parse().ok()
+    async fn stored_positions(&self) -> BTreeMap<RoomName, Position> {
+        let stored = self.state.storage().get::<String>(POSITIONS).await;
+        let text = stored.ok().flatten().unwrap_or_default();
+        serde_json::from_str(&text).unwrap_or_default()
     }
 
     /// A connection came, or came back.
@@ -287,6 +291,7 @@ impl Edge {
         let mut rooms = self.rooms.borrow_mut();
         if rooms.get(room).is_some_and(|found| found.is_same(handle)) {
             rooms.remove(room);
+            self.positions.borrow_mut().remove(room);
             if let Some(subscriber) = &self.subscriber {
                 subscriber.unsubscribe(room);
             }
@@ -331,29 +336,27 @@ impl Edge {
 
     /// A room stands here; what outlives this object's memory will know it in a moment.
     pub fn stands(self: &Rc<Self>, room: &RoomName, position: Position) {
-        let mut unstored = self.unstored.borrow_mut();
-        match unstored.get_mut(room) {
+        let mut positions = self.positions.borrow_mut();
+        match positions.get_mut(room) {
+            Some(stands) if *stands == position => return,
             Some(stands) => *stands = position,
-            None => drop(unstored.insert(room.clone(), position)),
+            None => drop(positions.insert(room.clone(), position)),
         }
-        drop(unstored);
+        drop(positions);
         if self.is_storing.replace(true) {
             return;
         }
         let edge = Rc::clone(self);
         spawn_local(async move {
-            clock::sleep(STORED_WITHIN).await;
+            clock::sleep(match edge.settings.mode {
+                Mode::Poll { .. } => STORED_BEFORE_SLEEP,
+                Mode::Subscribe { .. } => STORED_AWAKE,
+            })
+            .await;
             edge.is_storing.set(false);
-            let positions = std::mem::take(&mut *edge.unstored.borrow_mut());
-            for (room, position) in positions {
-                let stored = edge
-                    .state
-                    .storage()
-                    .put(&position_key(&room), position.to_string())
-                    .await;
-                if let Err(error) = stored {
-                    console_error!("the position in {room} was not stored: {error}");
-                }
+            let text = serde_json::to_string(&*edge.positions.borrow()).unwrap_or_default();
+            if let Err(error) = edge.state.storage().put(POSITIONS, text).await {
+                console_error!("the positions of the rooms were not stored: {error}");
             }
         });
     }
@@ -508,8 +511,4 @@ impl Listener for Edge {
     fn resync(&self) {
         self.look_everywhere();
     }
-}
-
-fn position_key(room: &RoomName) -> String {
-    format!("position:{room}")
 }

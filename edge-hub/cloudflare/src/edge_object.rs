@@ -16,6 +16,9 @@ use worker::{
 /// What a subprotocol value begins with that carries a token.
 const TOKEN_PREFIX: &str = "bearer.";
 
+/// Bytes of a token in a subprotocol value: it is kept in the socket's attachment until `hello`.
+const TOKEN_BYTES: usize = 8 << 10;
+
 #[durable_object]
 pub struct EdgeObject {
     state: Rc<State>,
@@ -155,6 +158,9 @@ async fn upgrade(state: &State, edge: &Rc<Edge>, request: &Request) -> Result<Re
         return bad("the subprotocol `clustertalk.v1` must be offered");
     }
     let token = offered.find_map(|offered| offered.strip_prefix(TOKEN_PREFIX));
+    if token.is_some_and(|token| token.len() > TOKEN_BYTES) {
+        return bad("the token is too long");
+    }
     let pair = WebSocketPair::new()?;
     let connection = Connection::new(&edge.id, pair.server.clone(), token.map(str::to_owned));
     state.accept_websocket_with_tags(&pair.server, &[&connection.number.to_string()]);

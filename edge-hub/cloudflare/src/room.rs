@@ -25,6 +25,7 @@ use std::{
     cell::{Cell, RefCell},
     collections::{HashMap, VecDeque},
     rc::{Rc, Weak},
+    sync::Arc,
     time::Duration,
 };
 use worker::{console_warn, wasm_bindgen_futures::spawn_local};
@@ -403,7 +404,7 @@ impl Room {
     /// The turn of a connection that can take a page at once.
     fn turn_now(&self, ticket: Ticket, after: Duration) -> Option<Turn> {
         let connection = self.attaching.get(&ticket.reader)?;
-        if !after.is_zero() {
+        if !after.is_zero() || !connection.can_take_page() {
             return None;
         }
         connection.turn.try_lock_owned()
@@ -416,7 +417,8 @@ impl Room {
         let handle = self.handle.clone();
         spawn_local(async move {
             clock::sleep(after).await;
-            let turn = std::sync::Arc::clone(&connection.turn).lock_owned().await;
+            let turn = Arc::clone(&connection.turn).lock_owned().await;
+            connection.drained().await;
             handle.tell(Control::Turn(ticket, turn));
         });
     }

@@ -53,6 +53,11 @@ test("both_judge_by_the_same_component", async () => {
   const [first, second] = [await there.message("same-1"), await here.message("same-2")];
   assert.deepEqual(first.moderation, second.moderation);
   assert.equal(first.text, second.text);
+  const digests = async (edge) => {
+    const { components } = await (await edge.fetch("/healthz")).json();
+    return [components.moderation, components.analytics];
+  };
+  assert.deepEqual(await digests(worker), await digests(native));
   await here.close();
   await there.close();
 });

@@ -91,9 +91,9 @@ export class Redis {
 }
 
 /** The Worker, with these variables. */
-export async function startWorker(redis, vars = {}) {
+export async function startWorker(redis, vars = {}, configPath = CONFIG) {
   const server = createTestHarness({
-    workers: [{ configPath: CONFIG, vars: { REDIS_URL: redis.url, ANONYMOUS: "true", ...vars } }],
+    workers: [{ configPath, vars: { REDIS_URL: redis.url, ANONYMOUS: "true", ...vars } }],
   });
   const { url } = await server.listen();
   return {
@@ -108,12 +108,12 @@ export async function startWorker(redis, vars = {}) {
 }
 
 /** The host of this project, on the same Redis. */
-export async function startNative(redis) {
+export async function startNative(redis, options = []) {
   const port = await freePort();
   const folder = await mkdtemp(path.join(tmpdir(), "clustertalk-native-"));
   const child = spawn(
     path.join(ROOT, "target/debug/clustertalk"),
-    ["up", "--listen", `127.0.0.1:${port}`, "--data", folder, "--redis", redis.url],
+    ["up", "--listen", `127.0.0.1:${port}`, "--data", folder, "--redis", redis.url, ...options],
     { cwd: ROOT, stdio: ["ignore", "ignore", "inherit"], env: { ...process.env, RUST_LOG: "warn" } },
   );
   const url = new URL(`http://127.0.0.1:${port}`);
@@ -135,6 +135,7 @@ export async function startNative(redis) {
 export class Client {
   frames = [];
   #socket;
+  #awaited = [];
 
   static async connect(edge, options = {}) {
     const client = new Client();
@@ -144,7 +145,11 @@ export class Client {
 
   async open(edge, { protocols = ["clustertalk.v1"], headers = {} } = {}) {
     this.#socket = new WebSocket(edge.socketUrl, protocols, { headers });
-    this.#socket.on("message", (data) => this.frames.push(JSON.parse(data.toString())));
+    this.#socket.on("message", (data) => {
+      const frame = JSON.parse(data.toString());
+      this.frames.push(frame);
+      this.#awaited = this.#awaited.filter(({ fits, resolve }) => !(fits(frame) && resolve(frame) === undefined));
+    });
     this.closed = new Promise((resolve) => {
       this.#socket.once("close", (code, reason) => {
         this.code = code;
@@ -190,6 +195,11 @@ export class Client {
     return this.frames.find(({ type }) => type === "welcome").edge;
   }
 
+  /** The next frame that fits, at once when it comes. */
+  next(fits) {
+    return new Promise((resolve) => this.#awaited.push({ fits, resolve }));
+  }
+
   error(ref) {
     return this.first((frame) => frame.type === "error" && frame.ref === ref);
   }
@@ -223,6 +233,15 @@ export class Client {
   async close() {
     this.#socket.close(1000);
     await this.closed;
+  }
+
+  /** Reads no more, and reads on. */
+  pause() {
+    this.#socket.pause();
+  }
+
+  resume() {
+    this.#socket.resume();
   }
 
   /** As when the network goes away. */
