@@ -49,6 +49,7 @@ pub const NEEDS: &[Need] = &[
 
 pub const TEST_NEEDS: &[Need] = &[
     Need::Redis,
+    Need::Tests,
     Need::Target(Target::Wasip2),
     Need::Target(Target::Unknown),
     Need::WebPackages,

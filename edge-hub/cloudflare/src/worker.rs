@@ -71,3 +71,23 @@ fn fnv1a(bytes: &[u8]) -> u64 {
         (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hash_is_that_of_everybody() {
+        assert_eq!(fnv1a(b""), 0xcbf2_9ce4_8422_2325);
+        assert_eq!(fnv1a(b"a"), 0xaf63_dc4c_8601_ec8c);
+    }
+
+    #[test]
+    fn a_caller_is_served_nearby() {
+        assert_eq!(region("EU", 13.4), Some("weur"));
+        assert_eq!(region("EU", 30.5), Some("eeur"));
+        assert_eq!(region("NA", -122.4), Some("wnam"));
+        assert_eq!(region("AS", 55.3), Some("me"));
+        assert_eq!(region("T1", 0.0), None);
+    }
+}

@@ -26,9 +26,7 @@ use tokio::{
 };
 
 use super::{Figures, Follower, Relay, RoomHandle};
-use crate::{
-    clock, queue::DEFAULT_QUEUE_BYTES, store::StoreError, traces, websocket::encode_text,
-};
+use crate::{clock, queue::DEFAULT_QUEUE_BYTES, store::StoreError, traces, websocket::encode_text};
 
 /// How often a room looks after itself.
 const TICK: Duration = Duration::from_secs(1);
