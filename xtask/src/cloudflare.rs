@@ -128,6 +128,8 @@ fn bind(project: &Project, stage: &Path) -> Result<()> {
     let mut command = toolchain.cargo(project, target, "rustc")?;
     // As with the other guests: beside an rlib, the optimisation at link time would be left out.
     command.args(["--package", PACKAGE, "--lib", "--crate-type", "cdylib"]);
+    // The next tool reads what is stripped otherwise; wasm-opt strips at the end.
+    command.env("CARGO_PROFILE_RELEASE_STRIP", "false");
     process::run(&mut command)?;
     let module = project
         .guest_target()

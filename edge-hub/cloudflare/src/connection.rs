@@ -8,7 +8,7 @@ use crate::{
     edge::{Edge, random},
 };
 use clustertalk_core::{
-    delivery::{Notice, Publication},
+    delivery::Notice,
     event::Event,
     hub::{self, Hub},
     ids::{RoomName, User},
@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use std::{
     cell::{Cell, RefCell},
     collections::VecDeque,
-    rc::Rc,
+    rc::{Rc, Weak},
     sync::Arc,
     time::Duration,
 };
@@ -35,7 +35,7 @@ use worker::{
 
 /// Frames and notices that may wait for a hub that is busy. The platform hands over whatever a
 /// client sends, so one that sends more than its hub takes is closed, and resumes.
-const WAITING: usize = 64;
+const WAITING: usize = 256;
 /// Bytes that may wait in this object's memory for a client that does not read them.
 const MOST_BUFFERED: u32 = 1 << 20;
 /// Bytes that wait for a client up to which it is given a page.
@@ -105,29 +105,31 @@ pub struct Connection {
     pub turn: Arc<Mutex<()>>,
     heard_at: Cell<Timestamp>,
     is_closing: Cell<bool>,
+    is_gone: Cell<bool>,
+    home: Weak<Edge>,
 }
 
 impl Connection {
-    pub fn new(edge: &str, socket: WebSocket, token: Option<String>) -> Rc<Self> {
+    pub fn new(edge: &Rc<Edge>, socket: WebSocket, token: Option<String>) -> Rc<Self> {
         // Below 2^53, as every number that JavaScript may see.
         let number = u64::from_le_bytes(random()) >> 11;
         let kept = Kept {
-            id: format!("{edge}-{number}"),
+            id: format!("{}-{number}", edge.id),
             token,
             session: Vec::new(),
             user: None,
             rooms: Vec::new(),
             wake_at: None,
         };
-        Self::from_kept(number, socket, kept)
+        Self::from_kept(edge, number, socket, kept)
     }
 
     /// As it was before this object's memory was lost; `None` if the attachment cannot be read.
-    pub fn restore(socket: WebSocket, kept: Kept) -> Option<Rc<Self>> {
-        Some(Self::from_kept(kept.number()?, socket, kept))
+    pub fn restore(edge: &Rc<Edge>, socket: WebSocket, kept: Kept) -> Option<Rc<Self>> {
+        Some(Self::from_kept(edge, kept.number()?, socket, kept))
     }
 
-    fn from_kept(number: u64, socket: WebSocket, kept: Kept) -> Rc<Self> {
+    fn from_kept(edge: &Rc<Edge>, number: u64, socket: WebSocket, kept: Kept) -> Rc<Self> {
         Rc::new(Self {
             number,
             id: kept.id.clone(),
@@ -138,6 +140,8 @@ impl Connection {
             turn: Arc::default(),
             heard_at: Cell::new(clock::now()),
             is_closing: Cell::new(false),
+            is_gone: Cell::new(false),
+            home: Rc::downgrade(edge),
         })
     }
 
@@ -172,19 +176,24 @@ impl Connection {
     }
 
     /// It has been silent for too long, or the time has come that its hub asked for.
-    pub async fn look_after(self: &Rc<Self>, edge: &Rc<Edge>, now: Timestamp) {
+    pub fn look_after(self: &Rc<Self>, edge: &Rc<Edge>, now: Timestamp) {
         if now.since(self.heard_at.get()) > SILENCE {
             return self.close(CloseCode::Idle);
         }
         if self.wake_at().is_some_and(|at| at <= now) {
             self.kept.borrow_mut().wake_at = None;
-            self.feed(edge, Event::WokeUp).await;
+            let (connection, edge) = (Rc::clone(self), Rc::clone(edge));
+            spawn_local(async move { connection.feed(&edge, Event::WokeUp).await });
         }
     }
 
-    /// It is gone: only presence is left to be cleared.
-    pub async fn closed(self: &Rc<Self>, edge: &Rc<Edge>) {
+    /// It is gone, or will be: only presence is left to be cleared, once.
+    pub async fn gone(self: &Rc<Self>, edge: &Rc<Edge>) {
         self.is_closing.set(true);
+        edge.leave(self.number);
+        if self.is_gone.replace(true) {
+            return;
+        }
         for followed in self.rooms() {
             edge.detach(&followed.room, self.number);
         }
@@ -232,10 +241,19 @@ impl Connection {
         };
         let effects = perform::run(&mut hub, &performer, clock::now(), event).await;
         self.kept.borrow_mut().session = hub.session();
+        let mut announcements = Vec::new();
         for effect in effects {
-            self.apply(edge, effect);
+            match effect {
+                ForHost::Announce { room, frame } => announcements.push((room, frame)),
+                other => self.apply(edge, other),
+            }
         }
         self.store();
+        // Before the next event: what follows must not overtake it.
+        for (room, frame) in announcements {
+            // Told once; who misses it misses nothing that lasts.
+            let _ = performer.announce(&room, &frame).await;
+        }
     }
 
     fn apply(self: &Rc<Self>, edge: &Rc<Edge>, effect: ForHost) {
@@ -255,16 +273,6 @@ impl Connection {
                 rooms.retain(|followed| followed.room != room);
                 edge.detach(&room, self.number);
             }
-            ForHost::Announce { room, frame } => {
-                let payload = Publication::announce(&self.id, &frame.encode());
-                let channel = edge.settings.deployment.keyspace.channel(&room);
-                let edge = Rc::clone(edge);
-                spawn_local(async move {
-                    // Told once; who misses it misses nothing that lasts.
-                    let publish = ["PUBLISH".to_owned(), channel, payload];
-                    drop(edge.imports.pool.command(&publish).await);
-                });
-            }
             ForHost::Identify(user) => {
                 let mut kept = self.kept.borrow_mut();
                 kept.user = Some(user);
@@ -275,11 +283,13 @@ impl Connection {
                 edge.wake_by(at);
             }
             ForHost::Close(code) => self.close(code),
+            // Performed by the caller, who waits for it.
+            ForHost::Announce { .. } => {}
         }
     }
 
     /// The connection follows a room from here on.
-    pub fn follows(&self, room: &RoomName) {
+    pub fn follows(self: &Rc<Self>, room: &RoomName) {
         self.note_room(room, true);
         self.store();
     }
@@ -295,7 +305,7 @@ impl Connection {
         }
     }
 
-    fn store(&self) {
+    fn store(self: &Rc<Self>) {
         if self.is_closing.get() {
             return;
         }
@@ -326,7 +336,7 @@ impl Connection {
         }))
     }
 
-    pub fn send(&self, frame: &str) {
+    pub fn send(self: &Rc<Self>, frame: &str) {
         if self.is_closing.get() {
             return;
         }
@@ -350,14 +360,20 @@ impl Connection {
     }
 
     /// Tells the client that a room cannot be read.
-    pub fn refuse(&self, error: ErrorFrame) {
+    pub fn refuse(self: &Rc<Self>, error: ErrorFrame) {
         self.send(&ServerFrame::Error(Box::new(error)).encode());
     }
 
-    pub fn close(&self, code: CloseCode) {
+    /// Closes it. Presence and rooms do not wait for the other half of the closing handshake, which a
+    /// client that does not read never sends.
+    pub fn close(self: &Rc<Self>, code: CloseCode) {
         if self.is_closing.replace(true) {
             return;
         }
         let _ = self.socket.close(Some(code.code()), Some(code.sentence()));
+        if let Some(edge) = self.home.upgrade() {
+            let connection = Rc::clone(self);
+            spawn_local(async move { connection.gone(&edge).await });
+        }
     }
 }

@@ -177,7 +177,7 @@ impl Edge {
         let mut followers: BTreeMap<RoomName, Vec<Rc<Connection>>> = BTreeMap::new();
         for (socket, kept) in sockets {
             let code = CloseCode::SessionUnknown;
-            let restored = kept.and_then(|kept| Connection::restore(socket.clone(), kept));
+            let restored = kept.and_then(|kept| Connection::restore(self, socket.clone(), kept));
             let Some(connection) = restored else {
                 let _ = socket.close(Some(code.code()), Some(code.sentence()));
                 continue;
@@ -336,24 +336,25 @@ impl Edge {
 
     /// A room stands here; what outlives this object's memory will know it in a moment.
     pub fn stands(self: &Rc<Self>, room: &RoomName, position: Position) {
-        let mut positions = self.positions.borrow_mut();
-        match positions.get_mut(room) {
-            Some(stands) if *stands == position => return,
-            Some(stands) => *stands = position,
-            None => drop(positions.insert(room.clone(), position)),
+        let stood = self.positions.borrow_mut().insert(room.clone(), position);
+        if stood == Some(position) {
+            return;
         }
-        drop(positions);
-        if self.is_storing.replace(true) {
+        let within = match self.settings.mode {
+            // Whoever follows a room of which nothing is known has to begin anew.
+            _ if stood.is_none() => Duration::ZERO,
+            Mode::Poll { .. } => STORED_BEFORE_SLEEP,
+            Mode::Subscribe { .. } => STORED_AWAKE,
+        };
+        if !within.is_zero() && self.is_storing.replace(true) {
             return;
         }
         let edge = Rc::clone(self);
         spawn_local(async move {
-            clock::sleep(match edge.settings.mode {
-                Mode::Poll { .. } => STORED_BEFORE_SLEEP,
-                Mode::Subscribe { .. } => STORED_AWAKE,
-            })
-            .await;
-            edge.is_storing.set(false);
+            clock::sleep(within).await;
+            if !within.is_zero() {
+                edge.is_storing.set(false);
+            }
             let text = serde_json::to_string(&*edge.positions.borrow()).unwrap_or_default();
             if let Err(error) = edge.state.storage().put(POSITIONS, text).await {
                 console_error!("the positions of the rooms were not stored: {error}");
@@ -425,7 +426,7 @@ impl Edge {
         let now = clock::now();
         let connections: Vec<_> = self.connections.borrow().values().cloned().collect();
         for connection in connections {
-            connection.look_after(self, now).await;
+            connection.look_after(self, now);
         }
         for handle in self.rooms.borrow().values() {
             handle.tell(Control::Tick);

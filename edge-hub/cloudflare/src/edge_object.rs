@@ -1,10 +1,16 @@
 //! The Durable Object: the platform's events, handed to the [`Edge`] in it.
 
-use crate::{connection::Connection, edge::Edge, http, settings::Settings, wake};
+use crate::{
+    connection::Connection,
+    edge::Edge,
+    http::{self, Problem},
+    settings::Settings,
+    wake,
+};
 use clustertalk_core::{
     event::Event,
     ids::RoomName,
-    protocol::{CloseCode, ErrorCode, SUBPROTOCOL, ServerFrame},
+    protocol::{CloseCode, ErrorCode, SUBPROTOCOL},
 };
 use futures_util::lock::Mutex;
 use std::{cell::RefCell, rc::Rc};
@@ -131,8 +137,7 @@ impl EdgeObject {
 
     async fn gone(&self, socket: &WebSocket) {
         if let Some((edge, connection)) = self.connection(socket).await {
-            connection.closed(&edge).await;
-            edge.leave(connection.number);
+            connection.gone(&edge).await;
             edge.rest();
         }
     }
@@ -162,7 +167,7 @@ async fn upgrade(state: &State, edge: &Rc<Edge>, request: &Request) -> Result<Re
         return bad("the token is too long");
     }
     let pair = WebSocketPair::new()?;
-    let connection = Connection::new(&edge.id, pair.server.clone(), token.map(str::to_owned));
+    let connection = Connection::new(edge, pair.server.clone(), token.map(str::to_owned));
     state.accept_websocket_with_tags(&pair.server, &[&connection.number.to_string()]);
     edge.enter(Rc::clone(&connection));
     connection.feed(edge, Event::Opened).await;
@@ -177,7 +182,7 @@ fn is(headers: &Headers, name: &str, value: &str) -> Result<bool> {
 }
 
 fn problem(code: ErrorCode, reason: &str) -> Result<Response> {
-    http::problem_response(ServerFrame::error(code).because(reason))
+    http::problem_response(Problem::because(code, reason))
 }
 
 fn refuse(socket: &WebSocket, code: CloseCode) -> Result<()> {

@@ -1,9 +1,12 @@
-//! The part of the HTTP API that this platform has so far: what a client asks before it connects, and
-//! a room without a WebSocket. PROTOCOL.md lists the whole; the rest answers `not_found`.
+//! The HTTP API: what PROTOCOL.md lists under "HTTP", for bots, servers and networks that block
+//! WebSockets; and how this edge is.
 
 mod caller;
+mod command;
 mod events;
 mod messages;
+mod rooms;
+mod stats;
 
 use crate::{
     body::{self, BodyError},
@@ -14,11 +17,15 @@ use crate::{
 use caller::Caller;
 use clustertalk_core::{
     event::NoAnswer,
-    ids::RoomName,
+    ids::{RoomName, UserId},
     perform::Performer,
-    protocol::{AnnouncedLimits, ErrorCode, ErrorFrame, RoomSummary, SUBPROTOCOL, ServerFrame},
+    protocol::{AnnouncedLimits, ErrorCode, ErrorFrame, SUBPROTOCOL, ServerFrame},
+    statistics::Scope,
+    store::Term,
+    time::Timestamp,
 };
 use percent_encoding::percent_decode_str;
+use rooms::Path;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use std::{rc::Rc, time::Duration};
@@ -26,11 +33,12 @@ use worker::{Headers, Method, Request, Response, Url};
 
 /// When to try again what Redis did not answer.
 const RETRY: Duration = Duration::from_secs(1);
-/// Rooms in one answer of `GET /api/v1/rooms`.
-const LISTED_ROOMS: usize = 1_000;
-
 /// Why a request is not answered with what it asked for: the error frame of the protocol.
-pub struct Problem(Box<ErrorFrame>);
+pub struct Problem {
+    error: Box<ErrorFrame>,
+    /// The methods that the path takes, for one that it does not.
+    allow: Option<&'static str>,
+}
 
 impl Problem {
     pub fn new(code: ErrorCode) -> Self {
@@ -40,11 +48,35 @@ impl Problem {
     pub fn because(code: ErrorCode, reason: &str) -> Self {
         ServerFrame::error(code).because(reason).into()
     }
+
+    /// The path takes these methods only.
+    pub fn method(allow: &'static str) -> Self {
+        Self {
+            allow: Some(allow),
+            ..Self::new(ErrorCode::MethodNotAllowed)
+        }
+    }
+
+    pub fn forbidden(room: &RoomName) -> Self {
+        let error = ServerFrame::error(ErrorCode::Forbidden);
+        error.in_room(room.clone()).into()
+    }
+
+    pub fn banned(room: &RoomName, term: Term, now: Timestamp) -> Self {
+        let error = ServerFrame::error(ErrorCode::Banned).in_room(room.clone());
+        match term.until {
+            Some(until) => error.retry_after(until.since(now)).into(),
+            None => error.into(),
+        }
+    }
 }
 
 impl From<ErrorFrame> for Problem {
     fn from(error: ErrorFrame) -> Self {
-        Self(Box::new(error))
+        Self {
+            error: Box::new(error),
+            allow: None,
+        }
     }
 }
 
@@ -66,7 +98,7 @@ impl From<worker::Error> for Problem {
 pub async fn answer(edge: &Rc<Edge>, request: Request) -> worker::Result<Response> {
     match try_answer(edge, request).await {
         Ok(response) => Ok(response),
-        Err(problem) => problem_response(*problem.0),
+        Err(problem) => problem_response(problem),
     }
 }
 
@@ -81,48 +113,112 @@ async fn try_answer(edge: &Rc<Edge>, request: Request) -> Result<Response, Probl
     }
     let segments: Vec<&str> = url.path().trim_matches('/').split('/').collect();
     let room = |name: &str| RoomName::parse(name).map_err(|_| Problem::new(ErrorCode::BadRoom));
-    match (segments.as_slice(), is_read) {
-        (["healthz"], true) => json_response(
-            200,
-            &json!({ "status": "ok", "components": Components::digests() }),
-        ),
-        (["readyz"], true) => {
-            performer(edge).command(&["PING".to_owned()]).await?;
-            json_response(200, &json!({ "status": "ready" }))
-        }
-        (["api", "v1", "config"], true) => configuration(edge, &url),
-        (["api", "v1", "rooms"], true) => {
+    let user = |id: &str| {
+        let id = percent_decode_str(id).decode_utf8_lossy();
+        UserId::parse(id.as_ref()).map_err(|_| Problem::new(ErrorCode::BadUser))
+    };
+    let route = match segments[..] {
+        ["healthz"] => Route::Health,
+        ["readyz"] => Route::Ready,
+        ["api", "v1", "config"] => Route::Configuration,
+        ["api", "v1", "rooms"] => Route::Rooms,
+        ["api", "v1", "stats"] => Route::Stats,
+        ["api", "v1", "wake"] => Route::Wake,
+        ["api", "v1", "rooms", name, "stats"] => Route::RoomStats(room(name)?),
+        ["api", "v1", "rooms", name, "events"] => Route::Events(room(name)?),
+        ["api", "v1", "rooms", name, "messages"] => Route::Messages(room(name)?),
+        ["api", "v1", ref rest @ ..] => Route::Path(match rest[..] {
+            ["rooms", name] => Path::Room(room(name)?),
+            ["rooms", name, "members", id] => Path::Member(room(name)?, user(id)?),
+            ["rooms", name, "bans", id] => Path::Ban(room(name)?, user(id)?),
+            ["rooms", name, "mutes", id] => Path::Mute(room(name)?, user(id)?),
+            ["rooms", name, "members", id, "kick"] => Path::Kick(Some(room(name)?), user(id)?),
+            ["users", id, "kick"] => Path::Kick(None, user(id)?),
+            ["direct", id] => Path::Direct(user(id)?),
+            _ => return Err(Problem::new(ErrorCode::NotFound)),
+        }),
+        _ => return Err(Problem::new(ErrorCode::NotFound)),
+    };
+    if is_read {
+        return read(edge, route, &url, &request).await;
+    }
+    match route {
+        Route::Messages(room) if request.method() == Method::Post => {
             let caller = Caller::of(edge, &request).await?;
-            rooms(edge, &caller, &url).await
-        }
-        (["api", "v1", "rooms", name, "messages"], true) => {
-            let (room, caller) = (room(name)?, Caller::of(edge, &request).await?);
-            caller.reading(edge, &room)?;
-            messages::read(edge, &room, caller.user(&url)?.as_ref(), &url).await
-        }
-        (["api", "v1", "rooms", name, "messages"], false) => {
-            if request.method() != Method::Post {
-                return Err(Problem::new(ErrorCode::MethodNotAllowed));
-            }
-            let (room, caller) = (room(name)?, Caller::of(edge, &request).await?);
             caller.writing(edge, &room)?;
-            messages::post(edge, &room, caller, fields(edge, request).await?).await
+            messages::post(edge, room, caller, fields(edge, request).await?).await
         }
-        (["api", "v1", "rooms", name, "events"], true) => {
-            let (room, caller) = (room(name)?, Caller::of(edge, &request).await?);
-            caller.reading(edge, &room)?;
-            events::stream(edge, room, &caller, &url, &request).await
-        }
-        (["api", "v1", "wake"], false) if request.method() == Method::Post => {
+        Route::Wake if request.method() == Method::Post => {
             let signature = request.headers().get(wake::SIGNATURE)?;
             let body = body(edge, request).await?;
             wake::wake(edge, signature.as_deref(), &body).await
         }
-        (["healthz" | "readyz"] | ["api", "v1", "config" | "rooms"], false)
-        | (["api", "v1", "rooms", _, "events"], false) => {
-            Err(Problem::new(ErrorCode::MethodNotAllowed))
+        Route::Path(path) => {
+            let command = path.command(&request.method())?;
+            let caller = Caller::of(edge, &request).await?;
+            rooms::perform(command, edge, caller, &url, fields(edge, request).await?).await
         }
-        _ => Err(Problem::new(ErrorCode::NotFound)),
+        Route::Messages(_) => Err(Problem::method("GET, HEAD, POST")),
+        Route::Wake => Err(Problem::method("POST")),
+        _ => Err(Problem::method("GET, HEAD")),
+    }
+}
+
+enum Route {
+    Health,
+    Ready,
+    Configuration,
+    Rooms,
+    Stats,
+    Wake,
+    RoomStats(RoomName),
+    Events(RoomName),
+    Messages(RoomName),
+    Path(Path),
+}
+
+async fn read(
+    edge: &Rc<Edge>,
+    route: Route,
+    url: &Url,
+    request: &Request,
+) -> Result<Response, Problem> {
+    let caller = Caller::of(edge, request);
+    match route {
+        Route::Health => {
+            let body = json!({ "status": "ok", "components": Components::digests() });
+            json_response(200, &body)
+        }
+        Route::Ready => {
+            performer(edge).command(&["PING".to_owned()]).await?;
+            json_response(200, &json!({ "status": "ready" }))
+        }
+        Route::Configuration => configuration(edge, url),
+        Route::Wake => Err(Problem::method("POST")),
+        Route::Path(Path::Room(room)) => rooms::look(edge, caller.await?, url, room).await,
+        Route::Path(path) => {
+            // None of them is read.
+            path.command(&Method::Get)?;
+            Err(Problem::new(ErrorCode::NotFound))
+        }
+        Route::Rooms => rooms::list(edge, &caller.await?, url).await,
+        Route::Stats => stats::stats(edge, Scope::Overall, &caller.await?).await,
+        Route::RoomStats(room) => {
+            let caller = caller.await?;
+            caller.reading(edge, &room)?;
+            rooms::admitted(edge, &caller, url, &room).await?;
+            stats::stats(edge, Scope::Room(&room), &caller).await
+        }
+        Route::Messages(room) => {
+            let caller = caller.await?;
+            caller.reading(edge, &room)?;
+            messages::read(edge, &room, caller.user(url)?.as_ref(), url).await
+        }
+        Route::Events(room) => {
+            let caller = caller.await?;
+            caller.reading(edge, &room)?;
+            events::stream(edge, room, &caller, url, request).await
+        }
     }
 }
 
@@ -141,31 +237,6 @@ fn configuration(edge: &Edge, url: &Url) -> Result<Response, Problem> {
             "limits": AnnouncedLimits::from(&deployment.hub.limits),
         }),
     )
-}
-
-/// The rooms that the one who asks may know of.
-async fn rooms(edge: &Edge, caller: &Caller, url: &Url) -> Result<Response, Problem> {
-    let user = caller.user(url)?;
-    let counts = performer(edge)
-        .list_rooms(user.as_ref(), LISTED_ROOMS)
-        .await?;
-    let defaults = &edge.settings.deployment.hub.default_rooms;
-    let missing = defaults
-        .iter()
-        .filter(|room| counts.iter().all(|count| &count.room != *room))
-        .map(|room| RoomSummary {
-            room: room.clone(),
-            members: 0,
-            with: None,
-        });
-    let rooms: Vec<RoomSummary> = counts
-        .iter()
-        .cloned()
-        .map(RoomSummary::from)
-        .chain(missing)
-        .filter(|summary| caller.reading(edge, &summary.room).is_ok())
-        .collect();
-    json_response(200, &json!({ "rooms": rooms }))
 }
 
 /// Performs for requests; they are nobody's connection.
@@ -227,17 +298,19 @@ pub fn json_response(status: u16, body: &impl Serialize) -> Result<Response, Pro
 }
 
 /// The error frame of the protocol is the body of every problem.
-pub fn problem_response(error: ErrorFrame) -> worker::Result<Response> {
+pub fn problem_response(Problem { error, allow }: Problem) -> worker::Result<Response> {
     let headers = headers("application/json")?;
     if let Some(millis) = error.retry_after_ms {
         headers.set("retry-after", &millis.div_ceil(1000).to_string())?;
+    }
+    if let Some(methods) = allow {
+        headers.set("allow", methods)?;
     }
     let status = status(error.code);
     if status == 401 {
         headers.set("www-authenticate", "Bearer")?;
     }
-    let body = ServerFrame::Error(Box::new(error)).encode();
-    let response = Response::ok(body)?;
+    let response = Response::ok(ServerFrame::Error(error).encode())?;
     Ok(response.with_status(status).with_headers(headers))
 }
 

@@ -199,14 +199,21 @@ struct Room {
 
 impl Room {
     async fn run(mut self, mut inbox: mpsc::UnboundedReceiver<Control>) {
-        while let Some(command) = inbox.next().await {
+        let mut next = inbox.next().await;
+        while let Some(command) = next {
             let Some(edge) = self.edge.upgrade() else {
                 return;
             };
             self.commanded(&edge, command).await;
-            if self.is_over(&edge) {
-                return edge.forget(&self.name, &self.handle);
-            }
+            next = if self.is_over(&edge) {
+                // Unless somebody has just asked for the room.
+                match inbox.try_recv() {
+                    Ok(command) => Some(command),
+                    Err(_) => return edge.forget(&self.name, &self.handle),
+                }
+            } else {
+                inbox.next().await
+            };
         }
     }
 

@@ -5,7 +5,7 @@ use crate::{clock, edge::Edge};
 use clustertalk_core::{
     auth::{Access, Identity, PublishKeys, Step, Verification},
     ids::{RoomName, User, UserId},
-    protocol::{ErrorCode, ServerFrame},
+    protocol::ErrorCode,
 };
 use worker::{Request, Url};
 
@@ -101,7 +101,6 @@ fn forbidden_unless(allowed: bool, room: &RoomName) -> Result<(), Problem> {
     if allowed {
         Ok(())
     } else {
-        let error = ServerFrame::error(ErrorCode::Forbidden);
-        Err(error.in_room(room.clone()).into())
+        Err(Problem::forbidden(room))
     }
 }

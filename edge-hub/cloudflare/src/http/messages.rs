@@ -1,17 +1,11 @@
 //! `GET` and `POST /api/v1/rooms/{room}/messages`.
 
-use super::{Caller, Problem, json_response, parameter, performer};
-use crate::{
-    clock,
-    edge::{Edge, random},
-};
+use super::{Caller, Problem, command, json_response, parameter, performer};
+use crate::{clock, edge::Edge};
 use clustertalk_core::{
     delivery::{Catch, CatchUp, catch_up, frame},
-    event::Event,
-    hub::{Connection, Hub},
     ids::{Position, RoomName, Seq, UserId},
-    perform::{self, ForHost},
-    protocol::{EntryFrame, ErrorCode, ServerFrame},
+    protocol::{EntryFrame, ErrorCode},
     store::{Range, Read, Stretch},
 };
 use serde_json::{Map, Value, json};
@@ -81,17 +75,8 @@ async fn load(
 ) -> Result<Stretch, Problem> {
     match performer(edge).read(room, user, range, limit).await? {
         Read::Stretch(stretch) => Ok(stretch),
-        Read::Forbidden => {
-            let error = ServerFrame::error(ErrorCode::Forbidden);
-            Err(error.in_room(room.clone()).into())
-        }
-        Read::Banned(term) => {
-            let error = ServerFrame::error(ErrorCode::Banned).in_room(room.clone());
-            Err(match term.until {
-                Some(until) => error.retry_after(until.since(clock::now())).into(),
-                None => error.into(),
-            })
-        }
+        Read::Forbidden => Err(Problem::forbidden(room)),
+        Read::Banned(term) => Err(Problem::banned(room, term, clock::now())),
     }
 }
 
@@ -164,16 +149,15 @@ pub fn told(room: &RoomName, found: &Found) -> Value {
 /// answer is the `ack`.
 pub async fn post(
     edge: &Edge,
-    room: &RoomName,
+    room: RoomName,
     caller: Caller,
     mut fields: Map<String, Value>,
 ) -> Result<Response, Problem> {
     let named = fields.remove("user");
     let speaker = caller.speaker(named.as_ref().and_then(Value::as_str))?;
-    let hub = &edge.settings.deployment.hub;
-    let performer = performer(edge);
-    let is_listed = hub.default_rooms.contains(room) || room.is_private();
-    if !is_listed && !performer.open_room(room).await? {
+    let is_default = edge.settings.deployment.hub.default_rooms.contains(&room);
+    let is_listed = is_default || room.is_private();
+    if !is_listed && !performer(edge).open_room(&room).await? {
         return Err(Problem::new(ErrorCode::TooManyRooms));
     }
     let kind = fields.entry("type").or_insert_with(|| "send".into());
@@ -181,26 +165,7 @@ pub async fn post(
         return Err(Problem::new(ErrorCode::UnknownType));
     }
     fields.insert("room".to_owned(), room.to_string().into());
-    let connection = Connection {
-        id: "http".into(),
-        edge: "http".into(),
-        anonymous: true,
-        token: None,
-    };
-    let (user, access, room) = (speaker.user, speaker.access, room.clone());
-    let mut hub = Hub::speaking(hub, connection, user, access, room.clone(), random());
-    let event = Event::Frame(Value::Object(fields).to_string());
-    let mut answer = None;
-    for effect in perform::run(&mut hub, &performer, clock::now(), event).await {
-        match effect {
-            ForHost::Send(ServerFrame::Error(error)) => return Err((*error).into()),
-            ForHost::Send(frame) => answer = Some(frame),
-            // It is done; who is not told finds out when he joins again.
-            ForHost::Announce { room, frame } => drop(performer.announce(&room, &frame).await),
-            _ => {}
-        }
-    }
-    let ack = answer.ok_or_else(|| Problem::new(ErrorCode::Internal))?;
+    let ack = command::run(edge, speaker, room.clone(), fields).await?;
     edge.changed(&room);
     edge.appended(&room);
     json_response(201, &ack)
