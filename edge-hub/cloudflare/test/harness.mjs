@@ -144,7 +144,7 @@ export class Client {
   }
 
   async open(edge, { protocols = ["clustertalk.v1"], headers = {} } = {}) {
-    this.#socket = new WebSocket(edge.socketUrl, protocols, { headers });
+    this.#socket = new WebSocket(edge.socketUrl, protocols, { headers, perMessageDeflate: false });
     this.#socket.on("message", (data) => {
       const frame = JSON.parse(data.toString());
       this.frames.push(frame);

@@ -1,7 +1,7 @@
 // Redis as the internet has it: TLS, and an ACL user with the rights of docs/redis.md.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, before, test } from "node:test";
@@ -17,13 +17,20 @@ openssl("x509", "-req", "-in", "redis.csr", "-CA", "ca.crt", "-CAkey", "ca.key",
 process.env.NODE_EXTRA_CA_CERTS = path.join(folder, "ca.crt");
 const { Client, Redis, startWorker } = await import("./harness.mjs");
 
+/** The user that docs/redis.md makes, with a password of ours. */
+async function rights() {
+  const page = await readFile(new URL("../../../docs/redis.md", import.meta.url), "utf8");
+  const [command] = page.match(/ACL SETUSER clustertalk on >PASSWORD(?:.*\n)*?(?=```|\n)/);
+  return command.replaceAll("\\\n", " ").trim().split(/\s+/).map((word) => (word === ">PASSWORD" ? ">p@ss word" : word));
+}
+
 let redis, worker;
 before(async () => {
   redis = await Redis.start();
   await redis.command("CONFIG", "SET", "tls-cert-file", path.join(folder, "redis.crt"), "tls-key-file",
     path.join(folder, "redis.key"), "tls-ca-cert-file", path.join(folder, "ca.crt"), "tls-auth-clients", "no",
     "tls-port", `${redis.port + 1}`);
-  await redis.command("ACL", "SETUSER", "worker", "on", ">p@ss word", "~ct:*", "&ct:*", "+@all", "-@dangerous", "+info");
+  await redis.command(...(await rights()));
 });
 after(async () => {
   await worker?.close();
@@ -32,18 +39,18 @@ after(async () => {
 });
 
 test("a_chat_over_tls_as_an_acl_user", async () => {
-  const url = `rediss://worker:p%40ss%20word@localhost:${redis.port + 1}`;
+  const url = `rediss://clustertalk:p%40ss%20word@localhost:${redis.port + 1}`;
   worker = await startWorker({ url });
   const ada = await (await Client.connect(worker)).hello("ada");
   ada.say("over TLS", "tls-1");
   assert.equal((await ada.message("tls-1")).text, "over TLS");
-  const users = (await redis.clients()).filter(({ name, user }) => user === "worker" && name !== undefined);
+  const users = (await redis.clients()).filter(({ name, user }) => user === "clustertalk" && name !== undefined);
   assert.ok(users.length >= 2, "its connections are those of the user");
   await worker.close();
 });
 
 test("a_wrong_password_is_no_edge_and_says_so", async () => {
-  worker = await startWorker({ url: `rediss://worker:wrong@localhost:${redis.port + 1}` });
+  worker = await startWorker({ url: `rediss://clustertalk:wrong@localhost:${redis.port + 1}` });
   const ready = await worker.fetch("/readyz");
   assert.equal(ready.status, 503);
   const told = worker.logs().map(({ message }) => message).join("\n");
