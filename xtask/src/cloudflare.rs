@@ -161,7 +161,7 @@ fn transpile(project: &Project, component: &str, stage: &Path) -> Result<()> {
         return Ok(());
     }
     process::output(
-        node(project, "@bytecodealliance/jco/src/jco.js")?
+        node(project, ".bin/jco")?
             .arg("transpile")
             .arg(project.component(component))
             .arg("-o")
@@ -205,7 +205,7 @@ fn bundle(project: &Project, stage: &Path, dist: &Path) -> Result<()> {
             .arg(format!("--outfile={}", dist.join("worker.js").display())),
     )?;
     process::output(
-        node(project, "binaryen/bin/wasm-opt")?
+        node(project, ".bin/wasm-opt")?
             .arg(stage.join("index_bg.wasm"))
             .args(["-O", "--all-features", "--strip-debug", "-o"])
             .arg(dist.join("index_bg.wasm")),
@@ -251,7 +251,7 @@ fn report(project: &Project, dist: &Path) -> Result<()> {
 
 /// `wrangler` in the Worker's folder, quiet about itself and asking nobody anything.
 pub fn wrangler(project: &Project) -> Result<Command> {
-    let mut command = node(project, "wrangler/bin/wrangler.js")?;
+    let mut command = node(project, ".bin/wrangler")?;
     command
         .current_dir(folder(project))
         .env("WRANGLER_SEND_METRICS", "false")
@@ -259,7 +259,7 @@ pub fn wrangler(project: &Project) -> Result<Command> {
     Ok(command)
 }
 
-/// A script of an npm package, run by a Node.js that is new enough.
+/// A program of an npm package, run by a Node.js that is new enough.
 fn node(project: &Project, script: &str) -> Result<Command> {
     let program = node_program(project)?;
     let mut command = Command::new(&program);
