@@ -2,7 +2,9 @@
 //!
 //! This file only translates between the contract (`components/wit/moderation`) and [`judge`].
 
+pub mod features;
 mod hash;
+pub mod model;
 pub mod normalise;
 pub mod rules;
 pub mod verdict;

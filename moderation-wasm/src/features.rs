@@ -1,0 +1,176 @@
+//! What the model sees of a text; the trainer uses this very code, so both see the same.
+//!
+//! *Words* are hashed: each word, each pair of words, and each run of three to five letters within
+//! a word, so that a word nobody has seen is still like those it resembles. *Cues* are the few
+//! things beside words that tell spam from talk: see [`cues`].
+
+pub mod cues;
+mod hosts;
+
+use crate::normalise::{Normalised, Token, fold, letters};
+
+/// Letters of a word that are looked at, its ends included. A longer word is seldom a word.
+const LONGEST: usize = 40;
+
+/// Stands for the beginning and the end of a word.
+const EDGE: u32 = 0x20;
+
+/// The runs of letters that are looked at.
+const SHORTEST_RUN: usize = 3;
+const LONGEST_RUN: usize = 5;
+
+/// What a hash is of, so that equal spellings of two kinds differ.
+#[derive(Clone, Copy)]
+enum Kind {
+    Word = 1,
+    Exact = 2,
+    Pair = 3,
+    Triple = 4,
+    Run = 5,
+    Number = 6,
+    Host = 7,
+    Gap = 8,
+}
+
+/// Calls `each` with the index of a word and the hash of one of its features, in the order of the
+/// text. At most some two hundred features a word, and time linear in the text.
+pub fn words(normalised: &Normalised, mut each: impl FnMut(usize, u32)) {
+    let mut before = Before::default();
+    let words = normalised.text.split(' ').zip(&normalised.tokens);
+    for (index, (word, token)) in words.enumerate() {
+        let mut each = |hash| each(index, hash);
+        let hash = match token {
+            Token::Link | Token::PhishingLink => host(word, &mut each),
+            Token::Number => number(word, &mut each),
+            Token::Word(_) | Token::Other => spelled(word, &mut each),
+        };
+        before.follow(hash, is_spaceless(word), &mut each);
+    }
+    let last = normalised.tokens.len().saturating_sub(1);
+    for word in &normalised.disguised {
+        spelled(word, &mut |hash| each(last, hash));
+    }
+}
+
+/// The hashes of the words before this one, nearest first.
+#[derive(Default)]
+struct Before {
+    first: Option<u32>,
+    second: Option<u32>,
+    spaceless: bool,
+}
+
+impl Before {
+    fn follow(&mut self, hash: u32, spaceless: bool, each: &mut impl FnMut(u32)) {
+        if let Some(first) = self.first {
+            each(finish(step(first, hash), Kind::Pair));
+            if let Some(second) = self.second {
+                match spaceless && self.spaceless {
+                    true => each(finish(step(step(second, first), hash), Kind::Triple)),
+                    false => each(finish(step(second, hash), Kind::Gap)),
+                }
+            }
+        }
+        self.second = self.first;
+        self.first = Some(hash);
+        self.spaceless = spaceless;
+    }
+}
+
+fn is_spaceless(word: &str) -> bool {
+    word.chars().next().is_some_and(fold::is_spaceless)
+}
+
+/// A word by its letters: `b1tch` is `bitch`, and a letter that is doubled counts once, since
+/// whoever stretches words stretches any of their letters.
+fn spelled(word: &str, each: &mut impl FnMut(u32)) -> u32 {
+    let mut spelling = [EDGE; LONGEST];
+    let mut length = 1;
+    let mut exact = 0;
+    let mut doubled = false;
+    let has_letter = letters::has_letter(word);
+    for c in word.chars() {
+        let c = match has_letter {
+            true => letters::plain(c),
+            false => c,
+        } as u32;
+        exact = step(exact, c);
+        if spelling[length - 1] == c {
+            doubled = true;
+        } else if length < LONGEST - 1 {
+            spelling[length] = c;
+            length += 1;
+        }
+    }
+    // The edge at the end.
+    length += 1;
+    let spelling = &spelling[..length];
+
+    let mut whole = 0;
+    let mut shortest = SHORTEST_RUN;
+    for &c in spelling {
+        whole = step(whole, c);
+        if c > 0x7f {
+            // Scripts with more letters need fewer of them to tell words apart.
+            shortest = SHORTEST_RUN - 1;
+        }
+    }
+    for start in 0..length.saturating_sub(shortest - 1) {
+        let mut hash = 0;
+        let run = &spelling[start..length.min(start + LONGEST_RUN)];
+        for (index, &c) in run.iter().enumerate() {
+            hash = step(hash, c);
+            if index + 1 >= shortest {
+                each(finish(hash, Kind::Run));
+            }
+        }
+    }
+    each(finish(whole, Kind::Word));
+    if doubled {
+        each(finish(exact, Kind::Exact));
+    }
+    whole
+}
+
+/// A number by how long it is, and what is written to it: `500k`, `10am`.
+fn number(word: &str, each: &mut impl FnMut(u32)) -> u32 {
+    let mut shape = 0;
+    for c in word.chars().take(12) {
+        let c = match c.is_numeric() {
+            true => '0',
+            false => c,
+        };
+        shape = step(shape, c as u32);
+    }
+    let shape = finish(shape, Kind::Number);
+    each(shape);
+    if word.chars().any(char::is_alphabetic) {
+        spelled(word, each);
+    }
+    shape
+}
+
+/// A link by the labels of its host. Which host it is counts little: it is another tomorrow.
+fn host(link: &str, each: &mut impl FnMut(u32)) -> u32 {
+    let host = link.strip_prefix("http://").unwrap_or(link);
+    let labels = host.split(['.', '-']).take(LONGEST_RUN);
+    for label in labels.filter(|label| label.len() > 1) {
+        let hash = label.chars().fold(0, |hash, c| step(hash, c as u32));
+        each(finish(hash, Kind::Host));
+    }
+    finish(0, Kind::Host)
+}
+
+fn step(hash: u32, part: u32) -> u32 {
+    (hash.rotate_left(5) ^ part).wrapping_mul(0x9e37_79b1)
+}
+
+/// Spreads the bits (the finaliser of MurmurHash3): places and fingerprints are parts of a hash.
+fn finish(hash: u32, kind: Kind) -> u32 {
+    let mut hash = hash ^ (kind as u32).wrapping_mul(0x85eb_ca6b);
+    hash ^= hash >> 16;
+    hash = hash.wrapping_mul(0x85eb_ca6b);
+    hash ^= hash >> 13;
+    hash = hash.wrapping_mul(0xc2b2_ae35);
+    hash ^ (hash >> 16)
+}

@@ -1,0 +1,278 @@
+//! The trained model: how likely a text is toxic, hateful, spam, sexual or a threat.
+//!
+//! Each label is a logistic regression over the features of [`crate::features`]. The weights are
+//! `model/weights.bin`, which `train/` makes; they are read where they lie, without a copy.
+//! Words are kept with eight bits of their hash, so that most that were not learned weigh nothing.
+
+use crate::features::cues::{Cue, Cues, cues};
+use crate::features::words;
+use crate::normalise::Normalised;
+
+/// The name that goes with a verdict, and the version of the format and of the features.
+pub const NAME: &str = "words-1";
+
+/// What the model tells apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Head {
+    Toxic,
+    Hate,
+    Spam,
+    Sexual,
+    Threat,
+}
+
+impl Head {
+    pub const COUNT: usize = 5;
+    pub const ALL: [Head; Head::COUNT] =
+        [Head::Toxic, Head::Hate, Head::Spam, Head::Sexual, Head::Threat];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Head::Toxic => "toxic",
+            Head::Hate => "hate",
+            Head::Spam => "spam",
+            Head::Sexual => "sexual",
+            Head::Threat => "threat",
+        }
+    }
+}
+
+/// One number a head, in the order of [`Head::ALL`].
+pub type PerHead<T> = [T; Head::COUNT];
+
+/// Words that share a place of the table.
+pub const BUCKET: usize = 8;
+pub const BUCKETS: usize = 21_700;
+const BUCKET_BYTES: usize = BUCKET * (1 + Head::COUNT);
+
+/// The numbers before the table, as 32-bit floats.
+const HEADER_FLOATS: usize = Head::COUNT * 6 + Cue::COUNT * Head::COUNT;
+const MAGIC: &[u8; 8] = b"ctwords1";
+const HEADER_BYTES: usize = MAGIC.len() + HEADER_FLOATS * 4;
+pub const BYTES: usize = HEADER_BYTES + BUCKETS * BUCKET_BYTES;
+const _: () = assert!(BYTES <= 1 << 20);
+
+/// Words that are judged together in a long text are one to two of these.
+const WINDOW: usize = 128;
+
+/// What turns sums into scores; the trainer chooses it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Header {
+    /// The logit that one step of a word's weight is worth.
+    pub step: PerHead<f32>,
+    pub bias: PerHead<f32>,
+    /// Platt's calibration: the probability is the logistic function of `slope * logit + offset`.
+    pub slope: PerHead<f32>,
+    pub offset: PerHead<f32>,
+    /// The calibrated logits from which on a text is flagged, and masked.
+    pub flag: PerHead<f32>,
+    pub mask: PerHead<f32>,
+    pub cues: [PerHead<f32>; Cue::COUNT],
+}
+
+/// A word's weights as they are kept: its logit by head, in steps.
+pub type Weights = PerHead<i8>;
+
+/// What was found for a head.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Estimate {
+    /// Calibrated.
+    pub logit: f32,
+    pub probability: f32,
+    /// On the scale of [`crate::verdict::Action::for_score`]: 0.5 at the head's threshold for
+    /// flagging, 0.75 at that for masking, and never as much as blocking takes.
+    pub score: f32,
+}
+
+pub struct Model<'a> {
+    header: Header,
+    table: &'a [u8],
+}
+
+impl<'a> Model<'a> {
+    /// The model that is built into the component.
+    pub fn built_in() -> Model<'static> {
+        static WEIGHTS: &[u8; BYTES] = include_bytes!("../model/weights.bin");
+        Model::new(WEIGHTS)
+    }
+
+    pub fn new(weights: &'a [u8; BYTES]) -> Model<'a> {
+        let (header, table) = weights.split_at(HEADER_BYTES);
+        let mut floats = header[MAGIC.len()..].chunks_exact(4).map(float);
+        let mut next = || floats.next().unwrap_or_default();
+        let mut per_head = || std::array::from_fn(|_| next());
+        Model {
+            header: Header {
+                step: per_head(),
+                bias: per_head(),
+                slope: per_head(),
+                offset: per_head(),
+                flag: per_head(),
+                mask: per_head(),
+                cues: std::array::from_fn(|_| per_head()),
+            },
+            table,
+        }
+    }
+
+    /// What it finds in a text, by head.
+    pub fn estimate(&self, text: &str, normalised: &Normalised) -> PerHead<Estimate> {
+        let logits = self.logits(normalised, cues(text, normalised));
+        let mut estimates = [Estimate {
+            logit: 0.0,
+            probability: 0.0,
+            score: 0.0,
+        }; Head::COUNT];
+        for (head, estimate) in estimates.iter_mut().enumerate() {
+            let logit = self.header.slope[head] * logits[head] + self.header.offset[head];
+            *estimate = Estimate {
+                logit,
+                probability: logistic(logit),
+                score: score(logit, self.header.flag[head], self.header.mask[head]),
+            };
+        }
+        estimates
+    }
+
+    /// Before calibration.
+    pub fn logits(&self, normalised: &Normalised, cues: Cues) -> PerHead<f32> {
+        let sums = self.sums(normalised);
+        let mut logits = self.header.bias;
+        for cue in cues.numbers() {
+            for (logit, weight) in logits.iter_mut().zip(&self.header.cues[cue]) {
+                *logit += weight;
+            }
+        }
+        for head in 0..Head::COUNT {
+            logits[head] += sums[head] * self.header.step[head];
+        }
+        logits
+    }
+
+    /// By head the highest sum of the weights of a window's words, each divided by the root of
+    /// how many there are.
+    fn sums(&self, normalised: &Normalised) -> PerHead<f32> {
+        let mut best = [f32::NEG_INFINITY; Head::COUNT];
+        let mut before = Sums::default();
+        let mut current = Sums::default();
+        let mut window = 0;
+        words(normalised, |word, hash| {
+            if word / WINDOW > window {
+                window = word / WINDOW;
+                best = higher(best, before.with(&current).scaled());
+                before = std::mem::take(&mut current);
+            }
+            if let Some(weights) = self.weights(hash) {
+                current.add(weights);
+            }
+        });
+        higher(best, before.with(&current).scaled())
+    }
+
+    /// The weights of a word, if it was learned.
+    pub fn weights(&self, hash: u32) -> Option<Weights> {
+        let (bucket, fingerprint) = place(hash);
+        let bucket = &self.table[bucket * BUCKET_BYTES..][..BUCKET_BYTES];
+        let (fingerprints, weights) = bucket.split_first_chunk::<BUCKET>()?;
+        let index = find(*fingerprints, fingerprint)?;
+        let weights = &weights[index * Head::COUNT..][..Head::COUNT];
+        Some(std::array::from_fn(|head| weights[head] as i8))
+    }
+}
+
+/// The bucket of a hash, and what is kept of it there; 0 is for an empty place.
+pub fn place(hash: u32) -> (usize, u8) {
+    let bucket = (u64::from(hash) * BUCKETS as u64) >> 32;
+    (bucket as usize, (hash as u8).max(1))
+}
+
+/// The first of eight bytes that is `wanted`, all at once.
+fn find(bytes: [u8; BUCKET], wanted: u8) -> Option<usize> {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGHS: u64 = 0x8080_8080_8080_8080;
+    let difference = u64::from_le_bytes(bytes) ^ (ONES * u64::from(wanted));
+    let zeros = difference.wrapping_sub(ONES) & !difference & HIGHS;
+    (zeros != 0).then(|| zeros.trailing_zeros() as usize / 8)
+}
+
+#[derive(Default)]
+struct Sums {
+    sums: PerHead<i32>,
+    count: u32,
+}
+
+impl Sums {
+    fn add(&mut self, weights: Weights) {
+        for (sum, weight) in self.sums.iter_mut().zip(weights) {
+            *sum += i32::from(weight);
+        }
+        self.count += 1;
+    }
+
+    fn with(&self, other: &Sums) -> Sums {
+        Sums {
+            sums: std::array::from_fn(|head| self.sums[head] + other.sums[head]),
+            count: self.count + other.count,
+        }
+    }
+
+    fn scaled(&self) -> PerHead<f32> {
+        let scale = length_scale(self.count);
+        self.sums.map(|sum| sum as f32 * scale)
+    }
+}
+
+/// What each of `count` words' weights is multiplied by.
+pub fn length_scale(count: u32) -> f32 {
+    1.0 / (count.max(1) as f32).sqrt()
+}
+
+fn higher(a: PerHead<f32>, b: PerHead<f32>) -> PerHead<f32> {
+    std::array::from_fn(|head| a[head].max(b[head]))
+}
+
+fn float(bytes: &[u8]) -> f32 {
+    f32::from_le_bytes(bytes.try_into().unwrap_or_default())
+}
+
+fn logistic(logit: f32) -> f32 {
+    1.0 / (1.0 + (-logit).exp())
+}
+
+/// Straight lines through what the thresholds mean, in the probability between them.
+fn score(logit: f32, flag: f32, mask: f32) -> f32 {
+    const HIGHEST: f32 = 0.94;
+    let value = logistic(logit);
+    let (flag, mask) = (logistic(flag), logistic(mask));
+    if value < flag {
+        0.5 * value / flag
+    } else if value < mask {
+        0.5 + 0.25 * (value - flag) / (mask - flag)
+    } else {
+        0.75 + (HIGHEST - 0.75) * (value - mask) / (1.0 - mask)
+    }
+}
+
+/// Writes what [`Model::new`] reads.
+pub fn write(header: &Header, table: &[[Option<(u8, Weights)>; BUCKET]]) -> Vec<u8> {
+    let mut bytes = MAGIC.to_vec();
+    let lists = [
+        &header.step,
+        &header.bias,
+        &header.slope,
+        &header.offset,
+        &header.flag,
+        &header.mask,
+    ];
+    for value in lists.into_iter().chain(&header.cues).flatten() {
+        bytes.extend(value.to_le_bytes());
+    }
+    for bucket in table {
+        bytes.extend(bucket.map(|place| place.map_or(0, |(fingerprint, _)| fingerprint)));
+        for place in bucket {
+            let weights = place.map_or([0; Head::COUNT], |(_, weights)| weights);
+            bytes.extend(weights.map(|weight| weight as u8));
+        }
+    }
+    bytes
+}
