@@ -9,9 +9,6 @@ mod hosts;
 
 use crate::normalise::{Normalised, Token, fold, letters};
 
-/// Letters of a word that are looked at, its ends included. A longer word is seldom a word.
-const LONGEST: usize = 40;
-
 /// Stands for the beginning and the end of a word.
 const EDGE: u32 = 0x20;
 
@@ -33,7 +30,7 @@ enum Kind {
 }
 
 /// Calls `each` with the index of a word and the hash of one of its features, in the order of the
-/// text. At most some two hundred features a word, and time linear in the text.
+/// text. At most four features a letter and five a word, and time linear in the text.
 pub fn words(normalised: &Normalised, mut each: impl FnMut(usize, u32)) {
     let mut before = Before::default();
     let words = normalised.text.split(' ').zip(&normalised.tokens);
@@ -84,52 +81,92 @@ fn is_spaceless(word: &str) -> bool {
 /// A word by its letters: `b1tch` is `bitch`, and a letter that is doubled counts once, since
 /// whoever stretches words stretches any of their letters.
 fn spelled(word: &str, each: &mut impl FnMut(u32)) -> u32 {
-    let mut spelling = [EDGE; LONGEST];
-    let mut length = 1;
+    let mut runs = Runs::default();
+    let mut whole = step(0, EDGE);
     let mut exact = 0;
+    let mut before = EDGE;
     let mut doubled = false;
-    let has_letter = letters::has_letter(word);
+    let may_be_digits = letters::has_letter(word);
     for c in word.chars() {
-        let c = match has_letter {
+        let c = match may_be_digits {
             true => letters::plain(c),
             false => c,
         } as u32;
         exact = step(exact, c);
-        if spelling[length - 1] == c {
+        if c == before {
             doubled = true;
-        } else if length < LONGEST - 1 {
-            spelling[length] = c;
-            length += 1;
+        } else {
+            whole = step(whole, c);
+            runs.push(c, each);
         }
+        before = c;
     }
-    // The edge at the end.
-    length += 1;
-    let spelling = &spelling[..length];
-
-    let mut whole = 0;
-    let mut shortest = SHORTEST_RUN;
-    for &c in spelling {
-        whole = step(whole, c);
-        if c > 0x7f {
-            // Scripts with more letters need fewer of them to tell words apart.
-            shortest = SHORTEST_RUN - 1;
-        }
-    }
-    for start in 0..length.saturating_sub(shortest - 1) {
-        let mut hash = 0;
-        let run = &spelling[start..length.min(start + LONGEST_RUN)];
-        for (index, &c) in run.iter().enumerate() {
-            hash = step(hash, c);
-            if index + 1 >= shortest {
-                each(finish(hash, Kind::Run));
-            }
-        }
-    }
+    whole = step(whole, EDGE);
+    runs.push(EDGE, each);
+    runs.end(each);
     each(finish(whole, Kind::Word));
     if doubled {
         each(finish(exact, Kind::Exact));
     }
     whole
+}
+
+/// The letters of a word as they come by, and the runs of them.
+struct Runs {
+    letters: [u32; Runs::KEPT],
+    length: usize,
+    shortest: usize,
+}
+
+impl Default for Runs {
+    fn default() -> Runs {
+        let mut letters = [0; Runs::KEPT];
+        letters[0] = EDGE;
+        Runs {
+            letters,
+            length: 1,
+            shortest: SHORTEST_RUN,
+        }
+    }
+}
+
+impl Runs {
+    /// Letters that are kept until their runs are looked at; most words have fewer.
+    const KEPT: usize = 32;
+
+    fn push(&mut self, letter: u32, each: &mut impl FnMut(u32)) {
+        if self.length == Runs::KEPT {
+            // The last letters begin runs that go on.
+            let whole = Runs::KEPT - (LONGEST_RUN - 1);
+            self.look(whole, each);
+            self.letters.copy_within(whole.., 0);
+            self.length = LONGEST_RUN - 1;
+        }
+        self.letters[self.length] = letter;
+        self.length += 1;
+        if letter > 0x7f {
+            // Scripts with more letters need fewer of them to tell words apart.
+            self.shortest = SHORTEST_RUN - 1;
+        }
+    }
+
+    fn end(&self, each: &mut impl FnMut(u32)) {
+        self.look(self.length, each);
+    }
+
+    /// The runs that begin at the first letters.
+    fn look(&self, beginnings: usize, each: &mut impl FnMut(u32)) {
+        for start in 0..beginnings {
+            let end = self.length.min(start + LONGEST_RUN);
+            let mut hash = 0;
+            for (index, &letter) in self.letters[start..end].iter().enumerate() {
+                hash = step(hash, letter);
+                if index + 1 >= self.shortest {
+                    each(finish(hash, Kind::Run));
+                }
+            }
+        }
+    }
 }
 
 /// A number by how long it is, and what is written to it: `500k`, `10am`.

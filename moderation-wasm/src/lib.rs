@@ -1,4 +1,4 @@
-//! Decides what happens to a message before anyone sees it: normalise → rules → verdict.
+//! Decides what happens to a message before anyone sees it: normalise → rules and model → verdict.
 //!
 //! This file only translates between the contract (`components/wit/moderation`) and [`judge`].
 
@@ -19,7 +19,10 @@ use verdict::{Action, Verdict};
 /// Judges one text. Pure and bounded: time and memory are linear in the text.
 pub fn judge(text: &str) -> Verdict {
     let normalised = normalise::normalise(text);
-    verdict::decide(rules::findings(&normalised.tokens))
+    let by_rules = rules::findings(&normalised.tokens);
+    let by_model = model::Model::built_in().findings(text, &normalised);
+    // Rules first: of equals the first decides, and a rule explains itself.
+    verdict::decide(by_rules.into_iter().chain(by_model))
 }
 
 /// The exported component.
@@ -49,7 +52,7 @@ fn to_wit(verdict: Verdict) -> wit::Verdict {
             })
             .collect(),
         rule: verdict.rule.map(str::to_owned),
-        model: None,
+        model: verdict.by_model.then(|| model::NAME.to_owned()),
         policy: None,
     }
 }

@@ -7,6 +7,7 @@
 use crate::features::cues::{Cue, Cues, cues};
 use crate::features::words;
 use crate::normalise::Normalised;
+use crate::verdict::{Finding, Label};
 
 /// The name that goes with a verdict, and the version of the format and of the features.
 pub const NAME: &str = "words-1";
@@ -26,6 +27,7 @@ impl Head {
     pub const ALL: [Head; Head::COUNT] =
         [Head::Toxic, Head::Hate, Head::Spam, Head::Sexual, Head::Threat];
 
+    /// As it stands in the training data.
     pub fn name(self) -> &'static str {
         match self {
             Head::Toxic => "toxic",
@@ -33,6 +35,16 @@ impl Head {
             Head::Spam => "spam",
             Head::Sexual => "sexual",
             Head::Threat => "threat",
+        }
+    }
+
+    pub fn label(self) -> Label {
+        match self {
+            Head::Toxic => Label::Toxicity,
+            Head::Hate => Label::Hate,
+            Head::Spam => Label::Spam,
+            Head::Sexual => Label::Sexual,
+            Head::Threat => Label::Threat,
         }
     }
 }
@@ -113,6 +125,16 @@ impl<'a> Model<'a> {
             },
             table,
         }
+    }
+
+    /// What it finds in a text, for the verdict.
+    pub fn findings(&self, text: &str, normalised: &Normalised) -> PerHead<Finding> {
+        let estimates = self.estimate(text, normalised);
+        Head::ALL.map(|head| Finding {
+            label: head.label(),
+            score: estimates[head as usize].score,
+            rule: None,
+        })
     }
 
     /// What it finds in a text, by head.

@@ -4,7 +4,7 @@ use clustertalk_moderation_wasm::model::{Head, Header, PerHead};
 
 use crate::metrics;
 use crate::sources::{self, Truth};
-use crate::evaluate::{Judged, is_benign_chat};
+use crate::evaluate::Judged;
 
 /// The share of benign chat that each head may flag, and mask: together about one line in a
 /// hundred, and one in four hundred.
@@ -28,7 +28,7 @@ pub fn calibrate(header: &mut Header, judged: &[Judged]) {
         let (slope, offset) = platt(&scored);
         let benign: Vec<f32> = judged
             .iter()
-            .filter(|one| is_benign_chat(&one.line))
+            .filter(|one| one.is_chat())
             .map(|one| slope * one.logits[head as usize] + offset)
             .collect();
         let index = head as usize;

@@ -17,6 +17,8 @@ pub struct Line {
     pub source: String,
     /// Labels guessed by a regular expression: hints, never truth.
     pub weak: String,
+    /// The number of the template it was made from, if it was.
+    pub template: Option<usize>,
 }
 
 impl Line {
@@ -49,7 +51,7 @@ pub fn read(folder: &Path, name: &str) -> Result<Vec<Line>> {
         let Ok([id, text, labels, language, source, weak]) = <[String; 6]>::try_from(columns) else {
             bail!("{}:{}: a line has six columns", path.display(), index + 2);
         };
-        Ok(Line { id, text, labels, language, source, weak })
+        Ok(Line { id, text, labels, language, source, weak, template: None })
     };
     rows.enumerate().map(line).collect()
 }

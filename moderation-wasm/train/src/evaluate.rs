@@ -1,9 +1,6 @@
-//! Judges lines and says how well it went.
+//! Judges lines whose labels are known, and measures how well.
 
-use std::collections::BTreeMap;
-use std::fmt::Write;
-
-use clustertalk_moderation_wasm::model::{Estimate, Head, Model, PerHead};
+use clustertalk_moderation_wasm::model::{Head, Model, PerHead};
 use clustertalk_moderation_wasm::normalise::normalise;
 use clustertalk_moderation_wasm::rules;
 use clustertalk_moderation_wasm::verdict::{Action, Label};
@@ -24,7 +21,11 @@ pub struct Judged {
     pub action: Action,
 }
 
-pub fn judge(model: &Model, line: Line) -> Judged {
+pub fn judge_all(model: &Model, lines: Vec<Line>) -> Vec<Judged> {
+    lines.into_iter().map(|line| judge(model, line)).collect()
+}
+
+fn judge(model: &Model, line: Line) -> Judged {
     let normalised = normalise(&line.text);
     let estimates = model.estimate(&line.text, &normalised);
     let mut scores = estimates.map(|estimate| estimate.score);
@@ -38,8 +39,8 @@ pub fn judge(model: &Model, line: Line) -> Judged {
     }
     Judged {
         line,
-        logits: estimates.map(|Estimate { logit, .. }| logit),
-        probabilities: estimates.map(|Estimate { probability, .. }| probability),
+        logits: estimates.map(|estimate| estimate.logit),
+        probabilities: estimates.map(|estimate| estimate.probability),
         scores,
         action: Action::for_score(highest),
     }
@@ -56,116 +57,120 @@ fn head(label: Label) -> Option<Head> {
     }
 }
 
-/// Lines of everyday chat that nobody complained about.
-pub fn is_benign_chat(line: &Line) -> bool {
-    line.labels == "clean" && ["irc-ubuntu", "goemotions", "sms-spam"].contains(&line.source.as_str())
-}
-
-fn is_abuse(line: &Line) -> bool {
-    line.labels.split(',').any(|label| label == "toxic")
-}
-
 impl Judged {
-    fn truth(&self, head: Head) -> Truth {
+    pub fn truth(&self, head: Head) -> Truth {
         sources::truth(sources::find(&self.line.source), &self.line.labels, head)
     }
 
-    /// How abusive it is, by the head that finds most.
-    fn abuse(&self) -> f32 {
-        [Head::Toxic, Head::Hate, Head::Threat]
-            .map(|head| self.scores[head as usize])
+    /// A line of everyday chat that nobody complained about.
+    pub fn is_chat(&self) -> bool {
+        let chats = ["irc-ubuntu", "goemotions", "sms-spam"];
+        self.line.labels == "clean" && chats.contains(&self.line.source.as_str())
+    }
+
+    fn is_real(&self) -> bool {
+        self.line.template.is_none() && !self.line.source.starts_with("synthetic")
+    }
+
+    fn is_english(&self) -> bool {
+        self.line.language == "en"
+    }
+}
+
+/// How a line is scored.
+#[derive(Clone, Copy)]
+pub enum By {
+    Model,
+    /// The model and the rules.
+    Both,
+}
+
+fn score(one: &Judged, head: Head, by: By) -> f32 {
+    match by {
+        By::Model => one.logits[head as usize],
+        // What is hateful or a threat is abuse, whichever of the heads says so.
+        By::Both if head == Head::Toxic => [Head::Toxic, Head::Hate, Head::Threat]
+            .map(|head| one.scores[head as usize])
             .into_iter()
-            .fold(0.0, f32::max)
+            .fold(0.0, f32::max),
+        By::Both => one.scores[head as usize],
     }
 }
 
-/// The measures by which the model is compared, one a line: `name value`.
-pub fn report(judged: &[Judged]) -> String {
-    let mut report = String::new();
-    let benign: Vec<&Judged> = judged.iter().filter(|one| is_benign_chat(&one.line)).collect();
-    let english: Vec<&Judged> = judged.iter().filter(|one| one.line.language == "en" && !one.line.source.starts_with("template")).collect();
-
-    // Abuse.
-    let scored = |lines: &[&Judged], score: &dyn Fn(&Judged) -> f32| -> Vec<Scored> {
-        lines
-            .iter()
-            .filter(|one| one.truth(Head::Toxic) != Truth::Open)
-            .map(|one| (score(one), is_abuse(&one.line)))
-            .collect()
-    };
-    let row = |report: &mut String, name: &str, value: Option<f64>| {
-        if let Some(value) = value {
-            let _ = writeln!(report, "{name:<58} {value:.3}");
-        }
-    };
-    let toxic = |one: &Judged| one.logits[Head::Toxic as usize];
-    let abuse = |one: &Judged| one.abuse();
-    row(&mut report, "English abuse AUC, toxic head", metrics::auc(&scored(&english, &toxic)));
-    row(&mut report, "English abuse AUC, with rules", metrics::auc(&scored(&english, &abuse)));
-    row(&mut report, "English abuse F1, toxic head", Some(metrics::best_f1(&scored(&english, &toxic))));
-    for (head, name) in [(Head::Toxic, "abuse"), (Head::Spam, "spam"), (Head::Sexual, "sexual"), (Head::Threat, "threat"), (Head::Hate, "hate")] {
-        let score = |one: &Judged| match head {
-            Head::Toxic => one.abuse(),
-            _ => one.scores[head as usize],
-        };
-        let bare = |one: &Judged| one.logits[head as usize];
-        let positive: Vec<&Judged> = judged.iter().filter(|one| one.truth(head) == Truth::Yes && (head != Head::Toxic || one.line.language == "en")).collect();
-        if positive.is_empty() || benign.is_empty() {
-            continue;
-        }
-        for (kind, score) in [("model", &bare as &dyn Fn(&Judged) -> f32), ("joined", &score)] {
-            let chat: Vec<f32> = benign.iter().map(|one| score(one)).collect();
-            let found: Vec<f32> = positive.iter().map(|one| score(one)).collect();
-            let both: Vec<Scored> = chat.iter().map(|&s| (s, false)).chain(found.iter().map(|&s| (s, true))).collect();
-            row(&mut report, &format!("{name} against chat ({kind}, {}): AUC", found.len()), metrics::auc(&both));
-            row(&mut report, &format!("{name} ({kind}): recall at 1 % of chat"), Some(metrics::share(&found, metrics::threshold(&chat, 0.01))));
-            let at = metrics::threshold(&found, 0.9);
-            row(&mut report, &format!("{name} ({kind}): chat flagged at 90 % recall"), Some(metrics::share(&chat, at)));
-        }
-    }
-
-    // By language and source.
-    let mut groups: BTreeMap<String, Vec<&Judged>> = BTreeMap::new();
-    for one in judged {
-        groups.entry(format!("language {}", one.line.language)).or_default().push(one);
-        groups.entry(format!("source {}", one.line.source)).or_default().push(one);
-    }
-    for (name, lines) in &groups {
-        row(&mut report, &format!("{name} ({}): abuse AUC", lines.len()), metrics::auc(&scored(lines, &toxic)));
-        let with = |label: &str| -> Vec<&&Judged> {
-            lines.iter().filter(|one| one.line.labels.split(',').any(|l| if label == "clean" { l == "clean" } else { l != "clean" })).collect()
-        };
-        for label in ["clean", "any"] {
-            let lines = with(label);
-            let reached = |action| lines.iter().filter(|one| one.action >= action).count() as f64 / lines.len() as f64;
-            if !lines.is_empty() {
-                let _ = writeln!(report, "  {name}, {label} ({}): flagged {:.4}, masked {:.4}", lines.len(), reached(Action::Flag), reached(Action::Mask));
-            }
-        }
-    }
-    // Calibration.
-    for head in Head::ALL {
-        let scored: Vec<Scored> = judged.iter().filter(|one| one.truth(head) != Truth::Open).map(|one| (one.probabilities[head as usize], one.truth(head) == Truth::Yes)).collect();
-        row(&mut report, &format!("{}: calibration error", head.name()), Some(metrics::calibration_error(&scored)));
-        row(&mut report, &format!("{}: AUC over all that was labelled", head.name()), metrics::auc(&scored));
-    }
-    let reached = |action| benign.iter().filter(|one| one.action >= action).count() as f64 / benign.len().max(1) as f64;
-    row(&mut report, "benign chat flagged (model and rules)", Some(reached(Action::Flag)));
-    row(&mut report, "benign chat masked (model and rules)", Some(reached(Action::Mask)));
-    report
+/// The lines of a language, or all, whose truth about a head is known.
+pub fn scored(judged: &[Judged], head: Head, by: By, keep: impl Fn(&Judged) -> bool) -> Vec<Scored> {
+    judged
+        .iter()
+        .filter(|one| one.truth(head) != Truth::Open && keep(one))
+        .map(|one| (score(one, head, by), one.truth(head) == Truth::Yes))
+        .collect()
 }
 
-/// What disguises cost: of abuse that is flagged as it is, the share that is flagged disguised.
-pub fn disguised(model: &Model, judged: &[Judged]) -> String {
-    let mut report = String::new();
-    let mut random = Random::new(5);
-    let abuse: Vec<&Judged> = judged.iter().filter(|one| is_abuse(&one.line) && one.line.language == "en" && one.action >= Action::Flag).take(1500).collect();
-    for disguise in Disguise::ALL {
-        let caught = abuse.iter().filter(|one| {
-            let text = disguise.apply(&one.line.text, 100, &mut random);
-            judge(model, Line { text, ..one.line.clone() }).action >= Action::Flag
+/// English lines of the sources that say what is abuse and what is not.
+pub fn english_abuse(judged: &[Judged], by: By) -> Vec<Scored> {
+    scored(judged, Head::Toxic, by, |one| one.is_english() && one.is_real())
+}
+
+/// What a head makes of lines with its label, beside everyday chat.
+pub struct BesideChat {
+    pub lines: usize,
+    pub auc: f64,
+    /// Of the lines with the label, where one in a hundred of chat is flagged.
+    pub recall: f64,
+    /// Of chat, where nine in ten with the label are.
+    pub flagged: f64,
+}
+
+/// `None` without lines of both kinds.
+pub fn beside_chat(judged: &[Judged], head: Head, by: By) -> Option<BesideChat> {
+    let scores = |keep: &dyn Fn(&Judged) -> bool| -> Vec<f32> {
+        judged.iter().filter(|one| keep(one)).map(|one| score(one, head, by)).collect()
+    };
+    let chat = scores(&Judged::is_chat);
+    // The templates' spam and advances are the most there is; abuse there is enough of.
+    let found = scores(&|one| {
+        one.truth(head) == Truth::Yes
+            && one.line.template.is_none()
+            && (one.is_english() && one.is_real() || head != Head::Toxic)
+    });
+    let both: Vec<Scored> = chat
+        .iter()
+        .map(|&score| (score, false))
+        .chain(found.iter().map(|&score| (score, true)))
+        .collect();
+    Some(BesideChat {
+        lines: found.len(),
+        auc: metrics::auc(&both)?,
+        recall: metrics::share(&found, metrics::threshold(&chat, 0.01)),
+        flagged: metrics::share(&chat, metrics::threshold(&found, 0.9)),
+    })
+}
+
+/// The share of lines on which at least this is done, and how many lines there are.
+pub fn acted(judged: &[Judged], action: Action, keep: impl Fn(&Judged) -> bool) -> Option<(f64, usize)> {
+    let kept: Vec<&Judged> = judged.iter().filter(|one| keep(one)).collect();
+    let acted = kept.iter().filter(|one| one.action >= action).count();
+    (!kept.is_empty()).then(|| (acted as f64 / kept.len() as f64, kept.len()))
+}
+
+/// Of English abuse that is flagged as it is, the share that is still flagged in disguise, with
+/// half of its longer words disguised, and with all.
+pub fn disguised(model: &Model, judged: &[Judged]) -> Vec<(Disguise, f64, f64)> {
+    let is_flagged = |one: &&Judged| {
+        one.truth(Head::Toxic) == Truth::Yes && one.is_english() && one.is_real() && one.action >= Action::Flag
+    };
+    let abuse: Vec<&Judged> = judged.iter().filter(is_flagged).take(2_000).collect();
+    let mut random = Random::new(1);
+    let mut caught = |disguise: Disguise, percent| {
+        let still = abuse.iter().filter(|one| {
+            let text = disguise.apply(&one.line.text, percent, &mut random);
+            let line = Line { text, ..one.line.clone() };
+            judge(model, line).action >= Action::Flag
         });
-        let _ = writeln!(report, "disguised, {:<47} {:.3}", disguise.name(), caught.count() as f64 / abuse.len().max(1) as f64);
-    }
-    report
+        still.count() as f64 / abuse.len().max(1) as f64
+    };
+    Disguise::ALL
+        .into_iter()
+        .map(|disguise| (disguise, caught(disguise, 50), caught(disguise, 100)))
+        .collect()
 }

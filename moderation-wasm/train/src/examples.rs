@@ -28,6 +28,9 @@ pub struct Examples {
     features: Vec<u32>,
     ends: Vec<usize>,
     pub cues: Vec<Cues>,
+    /// By line, the number of its source.
+    pub sources: Vec<usize>,
+    source_names: Vec<String>,
     pub lessons: Vec<PerHead<Lesson>>,
 }
 
@@ -36,8 +39,22 @@ impl Examples {
         let normalised = normalise(text);
         features::words(&normalised, |_, hash| self.features.push(hash));
         self.ends.push(self.features.len());
+        let source = self.source(&line.source);
+        self.sources.push(source);
         self.cues.push(features::cues::cues(text, &normalised));
         self.lessons.push(Head::ALL.map(|head| lesson(line, head)));
+    }
+
+    fn source(&mut self, name: &str) -> usize {
+        let known = self.source_names.iter().position(|known| known == name);
+        known.unwrap_or_else(|| {
+            self.source_names.push(name.to_owned());
+            self.source_names.len() - 1
+        })
+    }
+
+    pub fn source_count(&self) -> usize {
+        self.source_names.len()
     }
 
     pub fn len(&self) -> usize {
@@ -65,6 +82,8 @@ impl Examples {
             features,
             ends,
             cues: self.cues.clone(),
+            sources: self.sources.clone(),
+            source_names: self.source_names.clone(),
             lessons: self.lessons.clone(),
         }
     }
@@ -73,14 +92,14 @@ impl Examples {
 fn lesson(line: &Line, head: Head) -> Lesson {
     let source = sources::find(&line.source);
     let base = match source.name == "own" {
-        true => TEMPLATE_WEIGHT,
+        true => crate::learn::tune(6, TEMPLATE_WEIGHT),
         false => source.weight,
     };
     let guessed = line.weak.split(',').any(|name| name == head.name());
     match sources::truth(source, &line.labels, head) {
         Truth::Yes => Lesson {
             yes: true,
-            weight: base * POSITIVE_WEIGHT[head as usize],
+            weight: base * (1.0 + (POSITIVE_WEIGHT[head as usize] - 1.0) * crate::learn::tune(7, 1.0)),
         },
         Truth::No => Lesson { yes: false, weight: base },
         Truth::Open if guessed => Lesson {

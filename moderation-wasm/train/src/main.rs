@@ -1,14 +1,18 @@
 //! Trains the model of the moderation component, and measures it.
 
 mod calibrate;
+mod card;
+mod corpus;
 mod data;
 mod disguise;
 mod evaluate;
 mod examples;
 mod learn;
+mod lexicons;
 mod metrics;
 mod random;
 mod sources;
+mod speed;
 mod table;
 mod templates;
 
@@ -18,97 +22,133 @@ use anyhow::{Context, Result, bail};
 use clustertalk_moderation_wasm::model::{self, Model};
 use lexopt::prelude::*;
 
-use data::{Line, Reserved};
+use corpus::{Corpus, FOLDS, Split};
 use disguise::Disguise;
 use examples::Examples;
 use learn::Settings;
 use random::Random;
 
+const HELP: &str = "\
+Usage: clustertalk-moderation-train --data DIR [--out DIR | --check | --report]
+
+Trains the model of the moderation component from labelled lines, and measures it. The same data
+give the same files, byte for byte.
+
+  --data DIR   the folder with train.tsv.xz, valid.tsv.xz, synthetic.tsv.xz and lexicons/
+  --out DIR    where to write weights.bin, CARD.md, ATTRIBUTION.md [default: moderation-wasm/model]
+  --check      writes nothing, and fails if a file is not what would be written
+  --report     writes nothing, and prints the figures of the weights as they are built in
+";
+
+/// Whatever is drawn at random is drawn by it: the templates, the disguises, the order of lines.
 const SEED: u64 = 20_261_126;
 
-struct Options {
-    data: PathBuf,
-    out: Option<PathBuf>,
-    without: Vec<String>,
-    share_alike: bool,
-}
+/// Percent of the lines that are learned in disguise too. Abuse hides more often than talk does.
+const DISGUISED_ABUSE: u32 = 25;
+const DISGUISED_TALK: u32 = 4;
 
-fn options() -> Result<Options> {
-    let mut options = Options { data: PathBuf::new(), out: None, without: Vec::new(), share_alike: false };
-    let mut parser = lexopt::Parser::from_env();
-    while let Some(argument) = parser.next()? {
-        match argument {
-            Long("data") => options.data = parser.value()?.into(),
-            Long("out") => options.out = Some(parser.value()?.into()),
-            Long("without") => options.without = parser.value()?.string()?.split(',').map(str::to_owned).collect(),
-            Long("share-alike") => options.share_alike = true,
-            other => return Err(other.unexpected().into()),
-        }
-    }
-    Ok(options)
+enum Task {
+    Write(PathBuf),
+    Check,
+    Report,
 }
 
 fn main() -> Result<()> {
-    let options = options()?;
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let reserved = Reserved::read(&root.join("tests/cases"))?;
-    let domains = std::fs::read_to_string(root.join("rules/phishing-domains.txt"))?;
-    let domains: Vec<String> = domains.lines().filter(|line| !line.starts_with('#') && !line.is_empty()).map(str::to_owned).collect();
+    let component = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let committed = component.join("model");
+    let mut data: Option<PathBuf> = None;
+    let mut task = Task::Write(committed.clone());
+    let mut parser = lexopt::Parser::from_env();
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Long("data") => data = Some(parser.value()?.into()),
+            Long("out") => task = Task::Write(parser.value()?.into()),
+            Long("check") => task = Task::Check,
+            Long("report") => task = Task::Report,
+            Long("help") | Short('h') => {
+                print!("{HELP}");
+                return Ok(());
+            }
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    let data = data.context("give the folder of the labelled lines: --data DIR")?;
+    let corpus = Corpus::read(&data, &component, SEED)?;
 
-    let mut train = data::read(&options.data, "train")?;
-    let mut valid = data::read(&options.data, "valid")?;
-    let synthetic = data::read(&options.data, "synthetic")?;
-    let made = templates::make(&root.join("train/templates"), &domains, &reserved, SEED)?;
-    train.extend(made);
-    let (more, held): (Vec<Line>, Vec<Line>) = synthetic.into_iter().partition(|line| line.lot() % 10 < 8);
-    train.extend(more);
-    valid.extend(held);
-    let out = |line: &Line| options.without.iter().any(|name| line.source.starts_with(name.as_str()));
-    let unseen: Vec<Line> = train.iter().filter(|line| out(line)).cloned().collect();
-    train.retain(|line| !out(line) && (options.share_alike || !sources::find(&line.source).share_alike) && !reserved.has(&line.text));
-    let mut unseen_valid: Vec<Line> = Vec::new();
-    valid.retain(|line| match out(line) {
-        true => { unseen_valid.push(line.clone()); false }
-        false => true,
-    });
+    if let Task::Report = task {
+        let test = corpus.whole().test;
+        print!("{}", speed::measure(&test));
+        let model = Model::built_in();
+        let judged = evaluate::judge_all(&model, test);
+        print!("{}", card::figures(&[("lines not learned", &judged)]));
+        print!("{}", card::by_language_and_source(&judged));
+        return Ok(());
+    }
 
+    let (weights, judged) = train(corpus.whole(), "all sources", |split| split.test)?;
+    let mut unseen = Vec::new();
+    for fold in FOLDS {
+        let (_, judged) = train(corpus.fold(fold), fold.name, |split| split.unseen)?;
+        unseen.push((fold.name, judged));
+    }
+    let files = [
+        ("CARD.md", card::card(&corpus, &Model::new(&weights), &judged, &unseen).into_bytes()),
+        ("ATTRIBUTION.md", card::attribution().into_bytes()),
+        ("weights.bin", weights.to_vec()),
+    ];
+    match task {
+        Task::Write(folder) => {
+            for (name, bytes) in files {
+                let path = folder.join(name);
+                std::fs::write(&path, bytes).with_context(|| format!("cannot write {}", path.display()))?;
+            }
+        }
+        _ => {
+            let stale = |(name, bytes): &&(&str, Vec<u8>)| {
+                !std::fs::read(committed.join(name)).is_ok_and(|old| old == *bytes)
+            };
+            let stale: Vec<&str> = files.iter().filter(stale).map(|file| file.0).collect();
+            if !stale.is_empty() {
+                bail!("not what training gives: {}; run it without --check", stale.join(", "));
+            }
+        }
+    }
+    Ok(())
+}
+
+type Weights = [u8; model::BYTES];
+
+/// The weights, and what they make of some of the lines.
+fn train(
+    split: Split,
+    name: &str,
+    measured: impl FnOnce(Split) -> Vec<data::Line>,
+) -> Result<(Box<Weights>, Vec<evaluate::Judged>)> {
+    eprintln!("Training: {name}");
     let mut random = Random::new(SEED);
     let mut examples = Examples::default();
-    for line in &train {
+    for line in &split.train {
         examples.push(&line.text, line);
-        let percent = if line.labels == "clean" { 4 } else { 25 };
+        let percent = match line.labels.as_str() {
+            "clean" => DISGUISED_TALK,
+            _ => DISGUISED_ABUSE,
+        };
         if line.language == "en" && random.chance(percent) {
             let disguise = *random.pick(&Disguise::ALL);
             examples.push(&disguise.apply(&line.text, 50, &mut random), line);
         }
     }
-    let first = Settings { epochs: 3, rate: 0.1, decay: 1e-5, seed: SEED };
-    let second = Settings { epochs: 2, rate: 0.04, decay: 1e-5, seed: SEED + 1 };
-    let mut table = table::learn(&examples, &first, &second);
+    let mut table = table::learn(&examples, &Settings::first(SEED), &Settings::second(SEED));
+    drop(examples);
 
-    let bytes = table.bytes();
-    let model = Model::new(bytes.as_slice().try_into()?);
-    let (calibration, test): (Vec<Line>, Vec<Line>) = valid.into_iter().filter(|line| options.share_alike || !sources::find(&line.source).share_alike).partition(|line| line.lot() % 2 == 0);
-    let judged: Vec<_> = calibration.into_iter().map(|line| evaluate::judge(&model, line)).collect();
+    let bytes = |table: &table::Table| -> Result<Box<Weights>> {
+        let bytes: Box<[u8]> = table.bytes().into();
+        bytes.try_into().map_err(|_| anyhow::anyhow!("the weights have another size"))
+    };
+    let uncalibrated = bytes(&table)?;
+    let judged = evaluate::judge_all(&Model::new(&uncalibrated), split.calibrate.clone());
     calibrate::calibrate(&mut table.header, &judged);
-    let bytes = table.bytes();
-    println!("{} bytes\n{:?}", bytes.len(), table.header.flag);
-    let model = Model::new(bytes.as_slice().try_into()?);
-    let judged: Vec<_> = test.into_iter().map(|line| evaluate::judge(&model, line)).collect();
-    print!("{}", evaluate::report(&judged));
-    print!("{}", evaluate::disguised(&model, &judged));
-    if !unseen.is_empty() {
-        println!("\n== unseen");
-        let mut lines = unseen;
-        lines.extend(unseen_valid);
-        let judged: Vec<_> = lines.into_iter().map(|line| evaluate::judge(&model, line)).collect();
-        print!("{}", evaluate::report(&judged));
-    }
-    if let Some(out) = options.out {
-        std::fs::write(&out, &bytes).with_context(|| format!("cannot write {}", out.display()))?;
-    }
-    if model::BYTES != bytes.len() {
-        bail!("the weights have another size");
-    }
-    Ok(())
+    let weights = bytes(&table)?;
+    let judged = evaluate::judge_all(&Model::new(&weights), measured(split));
+    Ok((weights, judged))
 }

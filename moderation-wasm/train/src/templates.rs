@@ -37,7 +37,7 @@ fn english() -> String {
 }
 
 /// Makes the lines of all files of a folder. `domains` are such as phishing uses.
-pub fn make(folder: &Path, domains: &[String], reserved: &Reserved, seed: u64) -> Result<Vec<Line>> {
+pub fn make(folder: &Path, domains: &[&str], reserved: &Reserved, seed: u64) -> Result<Vec<Line>> {
     let mut paths = Vec::new();
     for entry in std::fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))? {
         paths.push(entry?.path());
@@ -53,11 +53,15 @@ pub fn make(folder: &Path, domains: &[String], reserved: &Reserved, seed: u64) -
             domains,
             random: Random::new(seed ^ lines.len() as u64),
         };
+        let mut count = 0;
         for group in &file.group {
             let made = maker.group(group, reserved).with_context(|| format!("in {}", path.display()))?;
-            let line = |(index, text): (usize, String)| Line {
-                id: format!("template-{name}-{}-{index}", group.labels),
+            let first = count;
+            count += group.lines.len();
+            let line = |(index, (template, text)): (usize, (usize, String))| Line {
+                id: format!("template-{name}-{first}-{index}"),
                 text,
+                template: Some(first + template),
                 labels: group.labels.clone(),
                 language: group.language.clone(),
                 source: format!("template-{name}"),
@@ -71,12 +75,13 @@ pub fn make(folder: &Path, domains: &[String], reserved: &Reserved, seed: u64) -
 
 struct Maker<'a> {
     sets: &'a BTreeMap<String, Vec<String>>,
-    domains: &'a [String],
+    domains: &'a [&'a str],
     random: Random,
 }
 
 impl Maker<'_> {
-    fn group(&mut self, group: &Group, reserved: &Reserved) -> Result<Vec<String>> {
+    /// Lines, each with the number of its template.
+    fn group(&mut self, group: &Group, reserved: &Reserved) -> Result<Vec<(usize, String)>> {
         let mut seen = BTreeSet::new();
         let mut made = Vec::new();
         // A template without sets gives one line, however often it is drawn.
@@ -84,11 +89,11 @@ impl Maker<'_> {
             if made.len() == group.count {
                 break;
             }
-            let template = self.random.pick(&group.lines).as_str();
-            let text = self.fill(template, 0)?;
+            let template = self.random.below(group.lines.len());
+            let text = self.fill(&group.lines[template], 0)?;
             let text = self.typed(text);
             if !reserved.has(&text) && seen.insert(text.clone()) {
-                made.push(text);
+                made.push((template, text));
             }
         }
         Ok(made)
@@ -154,7 +159,7 @@ impl Maker<'_> {
                 let letters: Vec<char> = letters.chars().collect();
                 (0..4 + random.below(6)).map(|_| *random.pick(&letters)).collect()
             }
-            "phishing_domain" => random.pick(self.domains).clone(),
+            "phishing_domain" => (*random.pick(self.domains)).to_owned(),
             "id" => (0..5 + random.below(5)).map(|_| random.below(10).to_string()).collect(),
             _ => return None,
         })
