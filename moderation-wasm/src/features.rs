@@ -211,3 +211,52 @@ fn finish(hash: u32, kind: Kind) -> u32 {
     hash = hash.wrapping_mul(0xc2b2_ae35);
     hash ^ (hash >> 16)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::normalise::normalise;
+
+    fn hashes(text: &str) -> Vec<u32> {
+        let mut hashes = Vec::new();
+        words(&normalise(text), |_, hash| hashes.push(hash));
+        hashes
+    }
+
+    #[test]
+    fn disguises_of_a_word_no_rule_knows_have_its_features() {
+        // Whatever else they have.
+        let plain = hashes("wombat");
+        for disguise in [
+            "WOMBAT",
+            "w0mb4t",
+            "wo\u{200b}mbat",
+            "wömbát",
+            "wоmbat",
+            "w o m b a t",
+        ] {
+            assert_eq!(hashes(disguise), plain, "{disguise}");
+        }
+        // A symbol may be a letter or not: both are seen.
+        let both = hashes("w@mbat w!mbat");
+        assert!(
+            hashes("wambat wimbat")
+                .iter()
+                .any(|hash| both.contains(hash))
+        );
+    }
+
+    #[test]
+    fn a_word_longer_than_is_kept_has_all_its_runs() {
+        // Each letter beyond the first few adds its three runs, wherever it stands.
+        let letters: String = ('a'..='z').cycle().take(100).collect();
+        let added =
+            |length: usize| hashes(&letters[..length + 1]).len() - hashes(&letters[..length]).len();
+        assert!((10..99).all(|length| added(length) == 3));
+    }
+
+    #[test]
+    fn equal_words_at_other_places_have_other_pairs() {
+        assert_ne!(hashes("dog bites man"), hashes("man bites dog"));
+    }
+}

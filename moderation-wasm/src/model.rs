@@ -24,8 +24,13 @@ pub enum Head {
 
 impl Head {
     pub const COUNT: usize = 5;
-    pub const ALL: [Head; Head::COUNT] =
-        [Head::Toxic, Head::Hate, Head::Spam, Head::Sexual, Head::Threat];
+    pub const ALL: [Head; Head::COUNT] = [
+        Head::Toxic,
+        Head::Hate,
+        Head::Spam,
+        Head::Sexual,
+        Head::Threat,
+    ];
 
     /// As it stands in the training data.
     pub fn name(self) -> &'static str {
@@ -128,8 +133,13 @@ impl<'a> Model<'a> {
     }
 
     /// What it finds in a text, for the verdict.
-    pub fn findings(&self, text: &str, normalised: &Normalised) -> PerHead<Finding> {
-        let estimates = self.estimate(text, normalised);
+    pub fn findings(
+        &self,
+        text: &str,
+        normalised: &Normalised,
+        by_rules: &[Finding],
+    ) -> PerHead<Finding> {
+        let estimates = self.estimate(text, normalised, by_rules);
         Head::ALL.map(|head| Finding {
             label: head.label(),
             score: estimates[head as usize].score,
@@ -138,8 +148,13 @@ impl<'a> Model<'a> {
     }
 
     /// What it finds in a text, by head.
-    pub fn estimate(&self, text: &str, normalised: &Normalised) -> PerHead<Estimate> {
-        let logits = self.logits(normalised, cues(text, normalised));
+    pub fn estimate(
+        &self,
+        text: &str,
+        normalised: &Normalised,
+        by_rules: &[Finding],
+    ) -> PerHead<Estimate> {
+        let logits = self.logits(normalised, cues(text, normalised, by_rules));
         let mut estimates = [Estimate {
             logit: 0.0,
             probability: 0.0,
@@ -258,7 +273,8 @@ fn float(bytes: &[u8]) -> f32 {
 }
 
 fn logistic(logit: f32) -> f32 {
-    1.0 / (1.0 + (-logit).exp())
+    // Not the platform's own, which differs in the last digit.
+    1.0 / (1.0 + libm::expf(-logit))
 }
 
 /// Straight lines through what the thresholds mean, in the probability between them.
@@ -297,4 +313,50 @@ pub fn write(header: &Header, table: &[[Option<(u8, Weights)>; BUCKET]]) -> Vec<
         }
     }
     bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_byte_is_found_where_it_stands_first() {
+        let bytes = [7, 0, 255, 1, 7, 128, 127, 2];
+        assert_eq!(find(bytes, 7), Some(0));
+        assert_eq!(find(bytes, 255), Some(2));
+        assert_eq!(find(bytes, 1), Some(3));
+        assert_eq!(find(bytes, 128), Some(5));
+        assert_eq!(find(bytes, 3), None);
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let header = Header {
+            step: [0.5; Head::COUNT],
+            bias: [1.0, 2.0, 3.0, 4.0, 5.0],
+            slope: [6.0; Head::COUNT],
+            offset: [7.0; Head::COUNT],
+            flag: [8.0; Head::COUNT],
+            mask: [9.0; Head::COUNT],
+            cues: [[10.0; Head::COUNT]; Cue::COUNT],
+        };
+        let hash = 0xdead_beef;
+        let (bucket, fingerprint) = place(hash);
+        let mut table = vec![[None; BUCKET]; BUCKETS];
+        table[bucket][5] = Some((fingerprint, [1, -1, 127, -127, 0]));
+        let bytes = write(&header, &table);
+        let model = Model::new(bytes.as_slice().try_into().expect("all of it"));
+        assert_eq!(model.header, header);
+        assert_eq!(model.weights(hash), Some([1, -1, 127, -127, 0]));
+        assert_eq!(model.weights(!hash), None);
+    }
+
+    #[test]
+    fn thresholds_are_where_their_actions_begin() {
+        assert_eq!(score(1.0, 1.0, 3.0), 0.5);
+        assert_eq!(score(3.0, 1.0, 3.0), 0.75);
+        assert!(score(0.9, 1.0, 3.0) < 0.5);
+        assert!(score(100.0, 1.0, 3.0) < 0.95);
+        assert!(score(-100.0, 1.0, 3.0) >= 0.0);
+    }
 }

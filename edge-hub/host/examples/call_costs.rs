@@ -49,7 +49,10 @@ async fn main() -> Result<()> {
                 room: "general".to_owned(),
                 user: "ada".to_owned(),
                 id: call.to_string(),
-                text: format!("Has anyone tried the new build on the train today? {call}"),
+                // A hundred characters.
+                text: format!(
+                    "Has anyone tried the new build on the train today? It starts, but then nothing loads for me. {call:06}"
+                ),
                 at: 1_795_459_200_000,
                 reply: None,
             };

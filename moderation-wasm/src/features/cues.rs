@@ -2,6 +2,7 @@
 
 use super::hosts;
 use crate::normalise::{Normalised, Token};
+use crate::verdict::{Action, Finding, Label};
 
 /// One thing that a text shows or not. New ones go to the end: the weights are in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,10 +67,18 @@ pub enum Cue {
     ManyLines,
     LongUnbroken,
     OnlyLink,
+    /// A rule found the label: one word that says it all counts in a text of any length.
+    RuleSpam,
+    RuleScam,
+    RuleToxicity,
+    RuleSevereToxicity,
+    RuleHate,
+    RuleThreat,
+    RuleSexual,
 }
 
 impl Cue {
-    pub const COUNT: usize = Cue::OnlyLink as usize + 1;
+    pub const COUNT: usize = Cue::RuleSexual as usize + 1;
 }
 
 /// The cues of a text, each a bit by its number.
@@ -98,15 +107,33 @@ impl Cues {
     }
 }
 
-/// The cues of a text, as it was typed and as it was normalised. Linear in the text.
-pub fn cues(text: &str, normalised: &Normalised) -> Cues {
+/// The cues of a text, as it was typed, as it was normalised, and as the rules see it. Linear in
+/// the text.
+pub fn cues(text: &str, normalised: &Normalised, by_rules: &[Finding]) -> Cues {
     let mut cues = Cues::default();
     characters(text, &mut cues);
     fields(text, &mut cues);
     links(normalised, &mut cues);
     repetition(normalised, &mut cues);
+    for finding in by_rules {
+        rule(finding, &mut cues);
+    }
     cues.set(Cue::DisguisedWord, !normalised.disguised.is_empty());
     cues
+}
+
+fn rule(finding: &Finding, cues: &mut Cues) {
+    let cue = match finding.label {
+        Label::Spam => Cue::RuleSpam,
+        Label::Scam => Cue::RuleScam,
+        Label::Toxicity if finding.score >= Action::Mask.score() => Cue::RuleSevereToxicity,
+        Label::Toxicity => Cue::RuleToxicity,
+        Label::Hate => Cue::RuleHate,
+        Label::Threat => Cue::RuleThreat,
+        Label::Sexual => Cue::RuleSexual,
+        Label::SelfHarm => return,
+    };
+    cues.set(cue, true);
 }
 
 /// What single characters and their runs show.
@@ -146,7 +173,8 @@ fn characters(text: &str, cues: &mut Cues) {
             capitals += usize::from(c.is_uppercase());
             other_character(c, before, &mut emoji, cues);
         }
-        if c.is_ascii_digit() && matches!(before, '€' | '£' | '¥' | '₹' | '₽' | '₿' | '₦') {
+        if c.is_ascii_digit() && matches!(before, '€' | '£' | '¥' | '₹' | '₽' | '₿' | '₦')
+        {
             cues.set(Cue::Money, true);
         }
         cues.set(Cue::Stretched, run >= 4 && c.is_alphabetic());
@@ -172,11 +200,20 @@ fn characters(text: &str, cues: &mut Cues) {
     }
     counted(
         exclamations,
-        [Cue::OneExclamation, Cue::TwoExclamations, Cue::ManyExclamations],
+        [
+            Cue::OneExclamation,
+            Cue::TwoExclamations,
+            Cue::ManyExclamations,
+        ],
         [1, 2, 3],
         cues,
     );
-    counted(emoji, [Cue::OneEmoji, Cue::FewEmoji, Cue::ManyEmoji], [1, 2, 4], cues);
+    counted(
+        emoji,
+        [Cue::OneEmoji, Cue::FewEmoji, Cue::ManyEmoji],
+        [1, 2, 4],
+        cues,
+    );
     cues.set(Cue::ManyNumbers, numbers >= 4);
     cues.set(Cue::ManyLines, lines >= 3);
 }
@@ -194,11 +231,19 @@ fn other_character(c: char, before: char, emoji: &mut usize, cues: &mut Cues) {
         '€' | '£' | '¥' | '₹' | '₽' | '₿' | '₦' => {
             cues.set(Cue::Money, before.is_ascii_digit());
         }
-        '\u{200b}' | '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2064}'
-        | '\u{feff}' | '\u{ad}' => cues.set(Cue::Invisible, true),
-        '\u{1d400}'..='\u{1d7ff}' | '\u{ff21}'..='\u{ff5a}' | '\u{24b6}'..='\u{24e9}'
+        '\u{200b}'
+        | '\u{200e}'..='\u{200f}'
+        | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{2064}'
+        | '\u{feff}'
+        | '\u{ad}' => cues.set(Cue::Invisible, true),
+        '\u{1d400}'..='\u{1d7ff}'
+        | '\u{ff21}'..='\u{ff5a}'
+        | '\u{24b6}'..='\u{24e9}'
         | '\u{1f130}'..='\u{1f189}' => cues.set(Cue::StyledLetters, true),
-        '\u{2190}'..='\u{21ff}' | '\u{2600}'..='\u{27bf}' | '\u{2b00}'..='\u{2bff}'
+        '\u{2190}'..='\u{21ff}'
+        | '\u{2600}'..='\u{27bf}'
+        | '\u{2b00}'..='\u{2bff}'
         | '\u{1f000}'..='\u{1faff}' => {
             *emoji += 1;
             let offer = "💰💸🤑💵💲💎🚀🔥🎁🎉✅👉👇⬇🏆🎰📈🆓⚡📲💯";
@@ -251,7 +296,10 @@ fn fields(text: &str, cues: &mut Cues) {
         if let Some(name) = field.strip_prefix('@') {
             let everyone = ["everyone", "here", "all", "channel"];
             cues.set(Cue::CallsEveryone, everyone.contains(&name));
-            cues.set(Cue::Mention, name.starts_with(|c: char| c.is_alphanumeric()));
+            cues.set(
+                Cue::Mention,
+                name.starts_with(|c: char| c.is_alphanumeric()),
+            );
         }
         if field.len() > 40 {
             cues.set(Cue::LongUnbroken, true);
@@ -270,8 +318,11 @@ fn is_luring(path: &[u8]) -> bool {
         b"airdrop", b"bonus", b"claim", b"free", b"gift", b"invite", b"login", b"nitro", b"promo",
         b"ref=", b"reward", b"verify", b"win",
     ];
-    let is_at = |lure: &&[u8]| path.windows(lure.len()).any(|part| part.eq_ignore_ascii_case(lure));
-    LURES.iter().any(|lure| is_at(&lure))
+    let is_at = |lure: &&[u8]| {
+        path.windows(lure.len())
+            .any(|part| part.eq_ignore_ascii_case(lure))
+    };
+    LURES.iter().any(|lure| is_at(lure))
 }
 
 fn links(normalised: &Normalised, cues: &mut Cues) {
@@ -299,7 +350,12 @@ fn links(normalised: &Normalised, cues: &mut Cues) {
         cues.set(Cue::NumericHost, host.address);
         cues.set(Cue::HyphenatedHost, !host.common && name.contains('-'));
     }
-    counted(count, [Cue::OneLink, Cue::TwoLinks, Cue::ManyLinks], [1, 2, 3], cues);
+    counted(
+        count,
+        [Cue::OneLink, Cue::TwoLinks, Cue::ManyLinks],
+        [1, 2, 3],
+        cues,
+    );
     cues.set(Cue::OnlyCommonHosts, count > 0 && common == count);
     cues.set(Cue::OnlyLink, count > 0 && normalised.tokens.len() == count);
 }
@@ -323,5 +379,54 @@ fn repetition(normalised: &Normalised, cues: &mut Cues) {
     if words >= 6 {
         cues.set(Cue::ThirdRepeated, repeated * 3 >= words);
         cues.set(Cue::MostlyRepeated, repeated * 3 >= words * 2);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::normalise::normalise;
+
+    fn has(text: &str, cue: Cue) -> bool {
+        cues(text, &normalise(text), &[]).has(cue)
+    }
+
+    #[test]
+    fn a_number_to_call_is_no_date() {
+        for text in [
+            "call 0871 277 8108",
+            "+44 298 3647184",
+            "(0)20 7946 0000 00",
+        ] {
+            assert!(has(text, Cue::Telephone), "{text}");
+        }
+        for text in ["2024-01-15 10:20", "pid 123456789", "version 1.2.3"] {
+            assert!(!has(text, Cue::Telephone), "{text}");
+        }
+    }
+
+    #[test]
+    fn money_is_a_sign_beside_digits() {
+        assert!(has("only $5", Cue::Money));
+        assert!(has("5€ each", Cue::Money));
+        assert!(has("£350 award", Cue::Money));
+        assert!(!has("echo $HOME", Cue::Money));
+    }
+
+    #[test]
+    fn numbers_of_cues_are_those_that_hold() {
+        let text = "@everyone WIN FREE NITRO!!! https://dlscord-nitro.ru/claim";
+        let cues = cues(text, &normalise(text), &[]);
+        let numbers: Vec<usize> = cues.numbers().collect();
+        for cue in [
+            Cue::CallsEveryone,
+            Cue::ManyExclamations,
+            Cue::Imitation,
+            Cue::LuringPath,
+        ] {
+            assert!(numbers.contains(&(cue as usize)), "{cue:?}");
+        }
+        assert!(numbers.is_sorted());
+        assert!(!numbers.contains(&(Cue::CommonHost as usize)));
     }
 }

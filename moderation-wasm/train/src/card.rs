@@ -15,10 +15,21 @@ use crate::sources::{SOURCES, Truth};
 /// Lines of one kind, under the name of a column.
 type Column<'a> = (&'a str, &'a [Judged]);
 
-pub fn card(corpus: &Corpus, model: &Model, known: &[Judged], unseen: &[(&str, Vec<Judged>)]) -> String {
+pub fn card(
+    corpus: &Corpus,
+    model: &Model,
+    known: &[Judged],
+    unseen: &[(&str, Vec<Judged>)],
+) -> String {
     let mut columns: Vec<Column> = vec![("lines not learned, of learned sources", known)];
-    columns.extend(unseen.iter().map(|(name, judged)| (*name, judged.as_slice())));
-    let last = unseen.last().map_or(&[][..], |(_, judged)| judged.as_slice());
+    columns.extend(
+        unseen
+            .iter()
+            .map(|(name, judged)| (*name, judged.as_slice())),
+    );
+    let last = unseen
+        .last()
+        .map_or(&[][..], |(_, judged)| judged.as_slice());
     [
         introduction(),
         data(corpus),
@@ -51,7 +62,7 @@ fn introduction() -> String {
 
 fn data(corpus: &Corpus) -> String {
     let mut text = "## Data\nSources under a share-alike licence are left out, since nobody has settled whether weights are adapted from data: \
-         Korean and Portuguese have our own lines and word lists only. Texts of `tests/cases` are never learned.\n\n\
+         Korean and Portuguese have our own lines and word lists only. Texts of `tests` are never learned.\n\n\
          | source | licence | lines learned |\n|---|---|--:|\n"
         .to_owned();
     for source in SOURCES {
@@ -61,7 +72,14 @@ fn data(corpus: &Corpus) -> String {
         };
         let _ = writeln!(text, "| {} | {} | {count} |", source.name, source.licence);
     }
-    for (name, what) in [("template", "our own templates (`train/templates`)"), ("synthetic", "our own lines that come with the data"), ("lexicon", "word lists: LDNOOBW (CC-BY-4.0), surge-ai/profanity (MIT)")] {
+    for (name, what) in [
+        ("template", "our own templates (`train/templates`)"),
+        ("synthetic", "our own lines that come with the data"),
+        (
+            "lexicon",
+            "word lists: LDNOOBW (CC-BY-4.0), surge-ai/profanity (MIT)",
+        ),
+    ] {
         let _ = writeln!(text, "| {what} | | {} |", corpus.count_of_kind(name));
     }
     text + "\n"
@@ -70,9 +88,15 @@ fn data(corpus: &Corpus) -> String {
 /// The measures by which the model is compared, a column for each kind of lines.
 pub fn figures(columns: &[Column]) -> String {
     let names: Vec<&str> = columns.iter().map(|column| column.0).collect();
-    let mut text = format!("| | {} |\n|---|{}\n", names.join(" | "), "--:|".repeat(columns.len()));
+    let mut text = format!(
+        "| | {} |\n|---|{}\n",
+        names.join(" | "),
+        "--:|".repeat(columns.len())
+    );
     let mut row = |name: &str, value: &dyn Fn(&[Judged]) -> Option<String>| {
-        let values = columns.iter().map(|(_, judged)| value(judged).unwrap_or_default());
+        let values = columns
+            .iter()
+            .map(|(_, judged)| value(judged).unwrap_or_default());
         let values: Vec<String> = values.collect();
         if values.iter().any(|value| !value.is_empty()) {
             let _ = writeln!(text, "| {name} | {} |", values.join(" | "));
@@ -80,8 +104,12 @@ pub fn figures(columns: &[Column]) -> String {
     };
     let three = |value: f64| format!("{value:.3}");
     let percent = |value: f64| format!("{:.2} %", value * 100.0);
-    row("English abuse: AUC, model", &|judged| metrics::auc(&evaluate::english_abuse(judged, By::Model)).map(three));
-    row("English abuse: AUC, with rules", &|judged| metrics::auc(&evaluate::english_abuse(judged, By::Both)).map(three));
+    row("English abuse: AUC, model", &|judged| {
+        metrics::auc(&evaluate::english_abuse(judged, By::Model)).map(three)
+    });
+    row("English abuse: AUC, with rules", &|judged| {
+        metrics::auc(&evaluate::english_abuse(judged, By::Both)).map(three)
+    });
     row("English abuse: best F1", &|judged| {
         let scored = evaluate::english_abuse(judged, By::Model);
         metrics::auc(&scored).map(|_| three(metrics::best_f1(&scored)))
@@ -91,27 +119,55 @@ pub fn figures(columns: &[Column]) -> String {
         let values: Vec<f64> = languages
             .iter()
             .filter(|language| **language != "en")
-            .filter_map(|language| metrics::auc(&evaluate::scored(judged, Head::Toxic, By::Model, |one| one.line.language == *language)))
+            .filter_map(|language| {
+                metrics::auc(&evaluate::scored(judged, Head::Toxic, By::Model, |one| {
+                    one.line.language == *language
+                }))
+            })
             .collect();
         (!values.is_empty()).then(|| three(values.iter().sum::<f64>() / values.len() as f64))
     });
     for head in Head::ALL {
         for (by, kind) in [(By::Model, "model"), (By::Both, "with rules")] {
-            let name = if head == Head::Toxic { "abuse" } else { head.name() };
+            let name = if head == Head::Toxic {
+                "abuse"
+            } else {
+                head.name()
+            };
             let beside = |judged: &[Judged]| evaluate::beside_chat(judged, head, by);
-            row(&format!("{name} beside chat: AUC, {kind} (lines)"), &|judged| beside(judged).map(|found| format!("{:.3} ({})", found.auc, found.lines)));
-            row(&format!("{name}: found where 1 % of chat is flagged, {kind}"), &|judged| beside(judged).map(|found| three(found.recall)));
-            row(&format!("{name}: chat flagged where 90 % is found, {kind}"), &|judged| beside(judged).map(|found| percent(found.flagged)));
+            row(
+                &format!("{name} beside chat: AUC, {kind} (lines)"),
+                &|judged| beside(judged).map(|found| format!("{:.3} ({})", found.auc, found.lines)),
+            );
+            row(
+                &format!("{name}: found where 1 % of chat is flagged, {kind}"),
+                &|judged| beside(judged).map(|found| three(found.recall)),
+            );
+            row(
+                &format!("{name}: chat flagged where 90 % is found, {kind}"),
+                &|judged| beside(judged).map(|found| percent(found.flagged)),
+            );
         }
     }
-    for (action, name) in [(Action::Flag, "flagged or masked"), (Action::Mask, "masked")] {
-        row(&format!("everyday chat {name}, model and rules"), &|judged| evaluate::acted(judged, action, Judged::is_chat).map(|(share, _)| percent(share)));
+    for (action, name) in [
+        (Action::Flag, "flagged or masked"),
+        (Action::Mask, "masked"),
+    ] {
+        row(
+            &format!("everyday chat {name}, model and rules"),
+            &|judged| {
+                evaluate::acted(judged, action, Judged::is_chat).map(|(share, _)| percent(share))
+            },
+        );
     }
     text + "\n"
 }
 
 fn languages(judged: &[Judged]) -> Vec<&str> {
-    let mut languages: Vec<&str> = judged.iter().map(|one| one.line.language.as_str()).collect();
+    let mut languages: Vec<&str> = judged
+        .iter()
+        .map(|one| one.line.language.as_str())
+        .collect();
     languages.sort_unstable();
     languages.dedup();
     languages
@@ -130,9 +186,17 @@ fn own_templates(judged: &[Judged]) -> String {
     groups.dedup();
     for (source, labels) in groups {
         let keep = |one: &Judged| one.line.source == source && one.line.labels == labels;
-        if let (Some((flagged, lines)), Some((masked, _))) = (evaluate::acted(judged, Action::Flag, keep), evaluate::acted(judged, Action::Mask, keep)) {
+        if let (Some((flagged, lines)), Some((masked, _))) = (
+            evaluate::acted(judged, Action::Flag, keep),
+            evaluate::acted(judged, Action::Mask, keep),
+        ) {
             let name = source.trim_start_matches("template-");
-            let _ = writeln!(text, "| {name} | {labels} | {lines} | {:.1} % | {:.1} % |", flagged * 100.0, masked * 100.0);
+            let _ = writeln!(
+                text,
+                "| {name} | {labels} | {lines} | {:.1} % | {:.1} % |",
+                flagged * 100.0,
+                masked * 100.0
+            );
         }
     }
     text + "\n"
@@ -158,7 +222,12 @@ fn thresholds(judged: &[Judged]) -> String {
         let probabilities: Vec<metrics::Scored> = judged
             .iter()
             .filter(|one| one.truth(head) != Truth::Open)
-            .map(|one| (one.probabilities[head as usize], one.truth(head) == Truth::Yes))
+            .map(|one| {
+                (
+                    one.probabilities[head as usize],
+                    one.truth(head) == Truth::Yes,
+                )
+            })
             .collect();
         let _ = writeln!(
             text,
@@ -185,11 +254,14 @@ pub fn by_language_and_source(judged: &[Judged]) -> String {
     }
     for (name, (language, source)) in groups {
         let is_of = |one: &Judged| {
-            language.is_none_or(|language| one.line.language == language) && source.is_none_or(|source| one.line.source == source)
+            language.is_none_or(|language| one.line.language == language)
+                && source.is_none_or(|source| one.line.source == source)
         };
         let auc = metrics::auc(&evaluate::scored(judged, Head::Toxic, By::Model, is_of));
         let share = |action, clean: bool| {
-            let share = evaluate::acted(judged, action, |one| is_of(one) && (one.line.labels == "clean") == clean);
+            let share = evaluate::acted(judged, action, |one| {
+                is_of(one) && (one.line.labels == "clean") == clean
+            });
             share.map_or_else(String::new, |(share, _)| format!("{:.1} %", share * 100.0))
         };
         let _ = writeln!(
@@ -224,7 +296,11 @@ pub fn attribution() -> String {
          | source | repository | licence |\n|---|---|---|\n"
         .to_owned();
     for source in SOURCES.iter().filter(|source| !source.share_alike) {
-        let _ = writeln!(text, "| {} | {} | {} |", source.title, source.repository, source.licence);
+        let _ = writeln!(
+            text,
+            "| {} | {} | {} |",
+            source.title, source.repository, source.licence
+        );
     }
     text.push_str(
         "| List of Dirty, Naughty, Obscene and Otherwise Bad Words | LDNOOBW/List-of-Dirty-Naughty-Obscene-and-Otherwise-Bad-Words | CC-BY-4.0 |\n\

@@ -41,17 +41,30 @@ pub fn read(folder: &Path, name: &str) -> Result<Vec<Line>> {
     if let Err(error) = lzma_rs::xz_decompress(&mut BufReader::new(file), &mut bytes) {
         bail!("{} is no xz file: {error:?}", path.display());
     }
-    let text = String::from_utf8(bytes).with_context(|| format!("{} is not UTF-8", path.display()))?;
+    let text =
+        String::from_utf8(bytes).with_context(|| format!("{} is not UTF-8", path.display()))?;
     let mut rows = text.lines();
     if rows.next() != Some(HEADER) {
-        bail!("{} does not begin with the columns {HEADER:?}", path.display());
+        bail!(
+            "{} does not begin with the columns {HEADER:?}",
+            path.display()
+        );
     }
     let line = |(index, row): (usize, &str)| {
         let columns: Vec<String> = row.split('\t').map(str::to_owned).collect();
-        let Ok([id, text, labels, language, source, weak]) = <[String; 6]>::try_from(columns) else {
+        let Ok([id, text, labels, language, source, weak]) = <[String; 6]>::try_from(columns)
+        else {
             bail!("{}:{}: a line has six columns", path.display(), index + 2);
         };
-        Ok(Line { id, text, labels, language, source, weak, template: None })
+        Ok(Line {
+            id,
+            text,
+            labels,
+            language,
+            source,
+            weak,
+            template: None,
+        })
     };
     rows.enumerate().map(line).collect()
 }
@@ -60,14 +73,31 @@ pub fn read(folder: &Path, name: &str) -> Result<Vec<Line>> {
 pub struct Reserved(BTreeSet<String>);
 
 impl Reserved {
-    /// Every string of the case files of a folder.
-    pub fn read(cases: &Path) -> Result<Reserved> {
-        let mut texts = BTreeSet::new();
-        for entry in std::fs::read_dir(cases).with_context(|| format!("cannot read {}", cases.display()))? {
-            let text = std::fs::read_to_string(entry?.path())?;
-            collect(&toml::from_str(&text)?, &mut texts);
+    /// Every string of the files of cases in a folder and those below.
+    pub fn read(tests: &Path) -> Result<Reserved> {
+        let mut reserved = Reserved(BTreeSet::new());
+        reserved.read_folder(tests)?;
+        Ok(reserved)
+    }
+
+    fn read_folder(&mut self, folder: &Path) -> Result<()> {
+        let entries = std::fs::read_dir(folder)
+            .with_context(|| format!("cannot read {}", folder.display()))?;
+        for entry in entries {
+            let path = entry?.path();
+            if path.is_dir() {
+                self.read_folder(&path)?;
+            } else if path
+                .extension()
+                .is_some_and(|extension| extension == "toml")
+            {
+                let text = std::fs::read_to_string(&path)?;
+                let cases = toml::from_str(&text)
+                    .with_context(|| format!("{} is no file of cases", path.display()))?;
+                collect(&cases, &mut self.0);
+            }
         }
-        Ok(Reserved(texts))
+        Ok(())
     }
 
     pub fn has(&self, text: &str) -> bool {

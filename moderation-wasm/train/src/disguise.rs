@@ -61,7 +61,11 @@ impl Disguise {
                 let at = random.below(length);
                 let times = 3 + random.below(4);
                 let stretch = |(index, c): (usize, char)| {
-                    let times = if index == at && c.is_alphabetic() { times } else { 1 };
+                    let times = if index == at && c.is_alphabetic() {
+                        times
+                    } else {
+                        1
+                    };
                     std::iter::repeat_n(c, times)
                 };
                 word.chars().enumerate().flat_map(stretch).collect()

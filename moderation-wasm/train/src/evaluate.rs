@@ -27,10 +27,11 @@ pub fn judge_all(model: &Model, lines: Vec<Line>) -> Vec<Judged> {
 
 fn judge(model: &Model, line: Line) -> Judged {
     let normalised = normalise(&line.text);
-    let estimates = model.estimate(&line.text, &normalised);
+    let by_rules = rules::findings(&normalised.tokens);
+    let estimates = model.estimate(&line.text, &normalised, &by_rules);
     let mut scores = estimates.map(|estimate| estimate.score);
     let mut highest = scores.iter().copied().fold(0.0, f32::max);
-    for finding in rules::findings(&normalised.tokens) {
+    for finding in by_rules {
         highest = highest.max(finding.score);
         if let Some(head) = head(finding.label) {
             let score = &mut scores[head as usize];
@@ -98,7 +99,12 @@ fn score(one: &Judged, head: Head, by: By) -> f32 {
 }
 
 /// The lines of a language, or all, whose truth about a head is known.
-pub fn scored(judged: &[Judged], head: Head, by: By, keep: impl Fn(&Judged) -> bool) -> Vec<Scored> {
+pub fn scored(
+    judged: &[Judged],
+    head: Head,
+    by: By,
+    keep: impl Fn(&Judged) -> bool,
+) -> Vec<Scored> {
     judged
         .iter()
         .filter(|one| one.truth(head) != Truth::Open && keep(one))
@@ -108,7 +114,9 @@ pub fn scored(judged: &[Judged], head: Head, by: By, keep: impl Fn(&Judged) -> b
 
 /// English lines of the sources that say what is abuse and what is not.
 pub fn english_abuse(judged: &[Judged], by: By) -> Vec<Scored> {
-    scored(judged, Head::Toxic, by, |one| one.is_english() && one.is_real())
+    scored(judged, Head::Toxic, by, |one| {
+        one.is_english() && one.is_real()
+    })
 }
 
 /// What a head makes of lines with its label, beside everyday chat.
@@ -124,7 +132,11 @@ pub struct BesideChat {
 /// `None` without lines of both kinds.
 pub fn beside_chat(judged: &[Judged], head: Head, by: By) -> Option<BesideChat> {
     let scores = |keep: &dyn Fn(&Judged) -> bool| -> Vec<f32> {
-        judged.iter().filter(|one| keep(one)).map(|one| score(one, head, by)).collect()
+        judged
+            .iter()
+            .filter(|one| keep(one))
+            .map(|one| score(one, head, by))
+            .collect()
     };
     let chat = scores(&Judged::is_chat);
     // The templates' spam and advances are the most there is; abuse there is enough of.
@@ -147,7 +159,11 @@ pub fn beside_chat(judged: &[Judged], head: Head, by: By) -> Option<BesideChat> 
 }
 
 /// The share of lines on which at least this is done, and how many lines there are.
-pub fn acted(judged: &[Judged], action: Action, keep: impl Fn(&Judged) -> bool) -> Option<(f64, usize)> {
+pub fn acted(
+    judged: &[Judged],
+    action: Action,
+    keep: impl Fn(&Judged) -> bool,
+) -> Option<(f64, usize)> {
     let kept: Vec<&Judged> = judged.iter().filter(|one| keep(one)).collect();
     let acted = kept.iter().filter(|one| one.action >= action).count();
     (!kept.is_empty()).then(|| (acted as f64 / kept.len() as f64, kept.len()))
@@ -157,14 +173,20 @@ pub fn acted(judged: &[Judged], action: Action, keep: impl Fn(&Judged) -> bool) 
 /// half of its longer words disguised, and with all.
 pub fn disguised(model: &Model, judged: &[Judged]) -> Vec<(Disguise, f64, f64)> {
     let is_flagged = |one: &&Judged| {
-        one.truth(Head::Toxic) == Truth::Yes && one.is_english() && one.is_real() && one.action >= Action::Flag
+        one.truth(Head::Toxic) == Truth::Yes
+            && one.is_english()
+            && one.is_real()
+            && one.action >= Action::Flag
     };
     let abuse: Vec<&Judged> = judged.iter().filter(is_flagged).take(2_000).collect();
     let mut random = Random::new(1);
     let mut caught = |disguise: Disguise, percent| {
         let still = abuse.iter().filter(|one| {
             let text = disguise.apply(&one.line.text, percent, &mut random);
-            let line = Line { text, ..one.line.clone() };
+            let line = Line {
+                text,
+                ..one.line.clone()
+            };
             judge(model, line).action >= Action::Flag
         });
         still.count() as f64 / abuse.len().max(1) as f64

@@ -3,6 +3,7 @@
 use clustertalk_moderation_wasm::features::{self, cues::Cues};
 use clustertalk_moderation_wasm::model::{Head, PerHead};
 use clustertalk_moderation_wasm::normalise::normalise;
+use clustertalk_moderation_wasm::rules;
 
 use crate::data::Line;
 use crate::sources::{self, Truth};
@@ -41,7 +42,11 @@ impl Examples {
         self.ends.push(self.features.len());
         let source = self.source(&line.source);
         self.sources.push(source);
-        self.cues.push(features::cues::cues(text, &normalised));
+        self.cues.push(features::cues::cues(
+            text,
+            &normalised,
+            &rules::findings(&normalised.tokens),
+        ));
         self.lessons.push(Head::ALL.map(|head| lesson(line, head)));
     }
 
@@ -75,7 +80,11 @@ impl Examples {
         let mut features = Vec::with_capacity(self.features.len());
         let mut ends = Vec::with_capacity(self.ends.len());
         for index in 0..self.len() {
-            features.extend(self.features(index).iter().filter_map(|&feature| number(feature)));
+            features.extend(
+                self.features(index)
+                    .iter()
+                    .filter_map(|&feature| number(feature)),
+            );
             ends.push(features.len());
         }
         Examples {
@@ -92,20 +101,26 @@ impl Examples {
 fn lesson(line: &Line, head: Head) -> Lesson {
     let source = sources::find(&line.source);
     let base = match source.name == "own" {
-        true => crate::learn::tune(6, TEMPLATE_WEIGHT),
+        true => TEMPLATE_WEIGHT,
         false => source.weight,
     };
     let guessed = line.weak.split(',').any(|name| name == head.name());
     match sources::truth(source, &line.labels, head) {
         Truth::Yes => Lesson {
             yes: true,
-            weight: base * (1.0 + (POSITIVE_WEIGHT[head as usize] - 1.0) * crate::learn::tune(7, 1.0)),
+            weight: base * POSITIVE_WEIGHT[head as usize],
         },
-        Truth::No => Lesson { yes: false, weight: base },
+        Truth::No => Lesson {
+            yes: false,
+            weight: base,
+        },
         Truth::Open if guessed => Lesson {
             yes: true,
             weight: base * WEAK_WEIGHT,
         },
-        Truth::Open => Lesson { yes: false, weight: 0.0 },
+        Truth::Open => Lesson {
+            yes: false,
+            weight: 0.0,
+        },
     }
 }

@@ -18,21 +18,26 @@ pub struct Settings {
     pub source: f32,
 }
 
-pub fn tune(i: usize, default: f32) -> f32 {
-    static T: std::sync::OnceLock<Vec<f32>> = std::sync::OnceLock::new();
-    let t = T.get_or_init(|| std::env::var("TUNE").map(|t| t.split(',').map(|x| x.parse().unwrap_or(f32::NAN)).collect()).unwrap_or_default());
-    t.get(i).copied().filter(|x| !x.is_nan()).unwrap_or(default)
-}
-
 impl Settings {
     /// Of all words, from nothing.
     pub fn first(seed: u64) -> Settings {
-        Settings { epochs: tune(0, 3.0) as usize, rate: tune(1, 0.1), decay: tune(2, 1e-5), seed, source: tune(5, 2.0) }
+        Settings {
+            epochs: 6,
+            rate: 0.1,
+            decay: 1e-5,
+            seed,
+            source: 1.0,
+        }
     }
 
     /// Of the words that were kept, from what was learned.
     pub fn second(seed: u64) -> Settings {
-        Settings { epochs: tune(3, 2.0) as usize, rate: tune(4, 0.04), seed: seed + 1, ..Settings::first(seed) }
+        Settings {
+            epochs: 3,
+            rate: 0.04,
+            seed: seed + 1,
+            ..Settings::first(seed)
+        }
     }
 }
 
@@ -53,7 +58,10 @@ pub struct Learner {
 
 impl Learner {
     pub fn new(weights: impl Iterator<Item = PerHead<f32>>) -> Learner {
-        let row = |weights| Row { weights, squares: [0.0; Head::COUNT] };
+        let row = |weights| Row {
+            weights,
+            squares: [0.0; Head::COUNT],
+        };
         Learner {
             rows: weights.map(row).collect(),
             cues: [Row::default(); Cue::COUNT],
@@ -84,7 +92,11 @@ impl Learner {
             for &index in &order {
                 loss += self.step(examples, index, settings);
             }
-            eprintln!("  epoch {}: loss {:.4}", epoch + 1, loss / examples.len() as f64);
+            eprintln!(
+                "  epoch {}: loss {:.4}",
+                epoch + 1,
+                loss / examples.len() as f64
+            );
         }
     }
 
@@ -121,7 +133,11 @@ impl Learner {
             let probability = 1.0 / (1.0 + libm::expf(-logit));
             let target = f32::from(u8::from(lesson.yes));
             errors[head] = lesson.weight * (probability - target);
-            let right = if lesson.yes { probability } else { 1.0 - probability };
+            let right = if lesson.yes {
+                probability
+            } else {
+                1.0 - probability
+            };
             loss -= f64::from(lesson.weight) * f64::from(libm::logf(right.max(1e-7)));
         }
 
@@ -142,7 +158,11 @@ fn update(row: &mut Row, gradients: &PerHead<f32>, settings: &Settings) {
     for head in 0..Head::COUNT {
         let gradient = gradients[head] + settings.decay * row.weights[head];
         // A head without a lesson stays as it is.
-        let gradient = if gradients[head] == 0.0 { 0.0 } else { gradient };
+        let gradient = if gradients[head] == 0.0 {
+            0.0
+        } else {
+            gradient
+        };
         row.squares[head] += gradient * gradient;
         row.weights[head] -= settings.rate * gradient / (row.squares[head].sqrt() + 1e-4);
     }

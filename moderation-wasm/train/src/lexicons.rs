@@ -8,8 +8,8 @@ use crate::data::Line;
 
 /// The languages of LDNOOBW that are used, each a file.
 const LANGUAGES: &[&str] = &[
-    "ar", "cs", "da", "de", "en", "es", "fa", "fi", "fil", "fr", "hi", "hu", "it", "ja", "ko", "nl",
-    "no", "pl", "pt", "ru", "sv", "th", "tr", "zh",
+    "ar", "cs", "da", "de", "en", "es", "fa", "fi", "fil", "fr", "hi", "hu", "it", "ja", "ko",
+    "nl", "no", "pl", "pt", "ru", "sv", "th", "tr", "zh",
 ];
 
 /// Milder terms of the English list are everyday words as often as not.
@@ -19,7 +19,8 @@ pub fn read(folder: &Path) -> Result<Vec<Line>> {
     let mut lines = Vec::new();
     for language in LANGUAGES {
         let path = folder.join(format!("ldnoobw/{language}.txt"));
-        let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        let text = std::fs::read_to_string(&path)
+            .with_context(|| format!("cannot read {}", path.display()))?;
         // The English list is of sexual words and slurs: the other list tells them apart.
         if *language == "en" {
             continue;
@@ -29,15 +30,22 @@ pub fn read(folder: &Path) -> Result<Vec<Line>> {
         }
     }
     let path = folder.join("surge_profanity_en.csv");
-    let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let text = std::fs::read_to_string(&path)
+        .with_context(|| format!("cannot read {}", path.display()))?;
     for row in text.lines().skip(1) {
         let columns: Vec<&str> = row.split(',').collect();
-        let [term, canonical, .., severity, _] = columns[..] else { continue };
-        let Some(&category) = columns.get(4) else { continue };
+        let [term, canonical, .., severity, _] = columns[..] else {
+            continue;
+        };
+        let Some(&category) = columns.get(4) else {
+            continue;
+        };
         let severity: f32 = severity.parse().unwrap_or_default();
         let labels = match category {
             "sexual anatomy / sexual acts" if !is_swearing(canonical) => "sexual",
-            "racial / ethnic slurs" | "sexual orientation / gender" if severity >= 2.0 => "toxic,hate",
+            "racial / ethnic slurs" | "sexual orientation / gender" if severity >= 2.0 => {
+                "toxic,hate"
+            }
             _ if severity >= LOWEST_SEVERITY => "toxic",
             _ => continue,
         };
@@ -48,7 +56,11 @@ pub fn read(folder: &Path) -> Result<Vec<Line>> {
 
 /// Words that are said in anger more often than of the thing.
 fn is_swearing(canonical: &str) -> bool {
-    ["ass", "bastard", "bitch", "cunt", "damn", "fuck", "shit", "wanker", "twat", "prick", "dick"].contains(&canonical)
+    [
+        "ass", "bastard", "bitch", "cunt", "damn", "fuck", "shit", "wanker", "twat", "prick",
+        "dick",
+    ]
+    .contains(&canonical)
 }
 
 fn line(term: &str, labels: &str, language: &str, index: usize) -> Line {

@@ -92,7 +92,10 @@ fn main() -> Result<()> {
         unseen.push((fold.name, judged));
     }
     let files = [
-        ("CARD.md", card::card(&corpus, &Model::new(&weights), &judged, &unseen).into_bytes()),
+        (
+            "CARD.md",
+            card::card(&corpus, &Model::new(&weights), &judged, &unseen).into_bytes(),
+        ),
         ("ATTRIBUTION.md", card::attribution().into_bytes()),
         ("weights.bin", weights.to_vec()),
     ];
@@ -100,7 +103,8 @@ fn main() -> Result<()> {
         Task::Write(folder) => {
             for (name, bytes) in files {
                 let path = folder.join(name);
-                std::fs::write(&path, bytes).with_context(|| format!("cannot write {}", path.display()))?;
+                std::fs::write(&path, bytes)
+                    .with_context(|| format!("cannot write {}", path.display()))?;
             }
         }
         _ => {
@@ -109,7 +113,10 @@ fn main() -> Result<()> {
             };
             let stale: Vec<&str> = files.iter().filter(stale).map(|file| file.0).collect();
             if !stale.is_empty() {
-                bail!("not what training gives: {}; run it without --check", stale.join(", "));
+                bail!(
+                    "not what training gives: {}; run it without --check",
+                    stale.join(", ")
+                );
             }
         }
     }
@@ -143,7 +150,9 @@ fn train(
 
     let bytes = |table: &table::Table| -> Result<Box<Weights>> {
         let bytes: Box<[u8]> = table.bytes().into();
-        bytes.try_into().map_err(|_| anyhow::anyhow!("the weights have another size"))
+        bytes
+            .try_into()
+            .map_err(|_| anyhow::anyhow!("the weights have another size"))
     };
     let uncalibrated = bytes(&table)?;
     let judged = evaluate::judge_all(&Model::new(&uncalibrated), split.calibrate.clone());

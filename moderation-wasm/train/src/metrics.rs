@@ -43,7 +43,9 @@ pub fn threshold(scores: &[f32], share: f64) -> f32 {
     sorted.sort_by(|a, b| b.total_cmp(a));
     let allowed = (sorted.len() as f64 * share) as usize;
     // Above the first that must not reach it.
-    sorted.get(allowed).map_or(f32::INFINITY, |score| score.next_up())
+    sorted
+        .get(allowed)
+        .map_or(f32::INFINITY, |score| score.next_up())
 }
 
 /// The share of scores at or above a threshold.

@@ -25,5 +25,10 @@ pub fn measure(lines: &[Line]) -> String {
     }
     times.sort_unstable();
     let at = |percent: usize| times[(times.len() - 1) * percent / 100] as f64 / 1e3;
-    format!("{} texts of 90 to 110 characters: p50 {:.1} us, p99 {:.1} us\n", texts.len(), at(50), at(99))
+    format!(
+        "{} texts of 90 to 110 characters: p50 {:.1} us, p99 {:.1} us\n",
+        texts.len(),
+        at(50),
+        at(99)
+    )
 }

@@ -42,7 +42,12 @@ impl Dictionary {
             }
             places[place] = number as u32;
         }
-        Dictionary { hashes, counts, places, shift }
+        Dictionary {
+            hashes,
+            counts,
+            places,
+            shift,
+        }
     }
 
     pub fn number(&self, hash: u32) -> Option<u32> {
@@ -86,7 +91,9 @@ impl Layout {
         let means = means.map(|sum| (sum / dictionary.len().max(1) as f64).max(1e-9) as f32);
         let importance = |number: usize| -> f32 {
             let reach = reach(number);
-            (0..Head::COUNT).map(|head| SHARE[head] * reach[head] / means[head]).sum()
+            (0..Head::COUNT)
+                .map(|head| SHARE[head] * reach[head] / means[head])
+                .sum()
         };
 
         let mut buckets: Vec<Vec<(f32, u8, u32)>> = vec![Vec::new(); BUCKETS];
@@ -115,7 +122,9 @@ impl Layout {
         let (bucket, fingerprint) = model::place(hash);
         let start = bucket * BUCKET;
         let places = &self.places[start..start + BUCKET];
-        let index = places.iter().position(|place| place.is_some_and(|place| place.0 == fingerprint))?;
+        let index = places
+            .iter()
+            .position(|place| place.is_some_and(|place| place.0 == fingerprint))?;
         Some((start + index) as u32)
     }
 }
@@ -144,7 +153,9 @@ pub fn learn(examples: &Examples, first: &Settings, second: &Settings) -> Table 
     let layout = Layout::new(&dictionary, &wide);
     let placed = examples.renumbered(|hash| layout.find(hash));
     let weights = layout.places.iter().map(|place| {
-        place.map_or([0.0; Head::COUNT], |(_, number)| wide.weights(number as usize))
+        place.map_or([0.0; Head::COUNT], |(_, number)| {
+            wide.weights(number as usize)
+        })
     });
     let mut narrow = Learner::new(weights);
     drop(wide);
@@ -155,7 +166,9 @@ pub fn learn(examples: &Examples, first: &Settings, second: &Settings) -> Table 
 fn quantised(layout: &Layout, learner: &Learner) -> Table {
     let places = layout.places.len();
     let step: PerHead<f32> = std::array::from_fn(|head| {
-        let mut sizes: Vec<f32> = (0..places).map(|place| learner.weights(place)[head].abs()).collect();
+        let mut sizes: Vec<f32> = (0..places)
+            .map(|place| learner.weights(place)[head].abs())
+            .collect();
         sizes.sort_by(f32::total_cmp);
         // A few weights beyond the rest would make the steps of all others coarse.
         sizes[places - 1 - places / 5000].max(1e-6) / 127.0

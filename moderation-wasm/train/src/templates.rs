@@ -39,15 +39,22 @@ fn english() -> String {
 /// Makes the lines of all files of a folder. `domains` are such as phishing uses.
 pub fn make(folder: &Path, domains: &[&str], reserved: &Reserved, seed: u64) -> Result<Vec<Line>> {
     let mut paths = Vec::new();
-    for entry in std::fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))? {
+    for entry in
+        std::fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?
+    {
         paths.push(entry?.path());
     }
     paths.sort();
     let mut lines = Vec::new();
     for path in paths {
-        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let name = path
+            .file_stem()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
         let text = std::fs::read_to_string(&path)?;
-        let file: File = toml::from_str(&text).with_context(|| format!("{} is no file of templates", path.display()))?;
+        let file: File = toml::from_str(&text)
+            .with_context(|| format!("{} is no file of templates", path.display()))?;
         let mut maker = Maker {
             sets: &file.sets,
             domains,
@@ -55,7 +62,9 @@ pub fn make(folder: &Path, domains: &[&str], reserved: &Reserved, seed: u64) -> 
         };
         let mut count = 0;
         for group in &file.group {
-            let made = maker.group(group, reserved).with_context(|| format!("in {}", path.display()))?;
+            let made = maker
+                .group(group, reserved)
+                .with_context(|| format!("in {}", path.display()))?;
             let first = count;
             count += group.lines.len();
             let line = |(index, (template, text)): (usize, (usize, String))| Line {
@@ -136,7 +145,11 @@ impl Maker<'_> {
                 let step = *random.pick(&[1, 5, 10, 50, 100, 500, 1000, 5000]);
                 let amount = (step * (1 + random.below(19))).to_string();
                 match amount.len() > 3 && random.chance(50) {
-                    true => format!("{},{}", &amount[..amount.len() - 3], &amount[amount.len() - 3..]),
+                    true => format!(
+                        "{},{}",
+                        &amount[..amount.len() - 3],
+                        &amount[amount.len() - 3..]
+                    ),
                     false => amount,
                 }
             }
@@ -157,10 +170,14 @@ impl Maker<'_> {
             "code" => {
                 let letters = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789";
                 let letters: Vec<char> = letters.chars().collect();
-                (0..4 + random.below(6)).map(|_| *random.pick(&letters)).collect()
+                (0..4 + random.below(6))
+                    .map(|_| *random.pick(&letters))
+                    .collect()
             }
             "phishing_domain" => (*random.pick(self.domains)).to_owned(),
-            "id" => (0..5 + random.below(5)).map(|_| random.below(10).to_string()).collect(),
+            "id" => (0..5 + random.below(5))
+                .map(|_| random.below(10).to_string())
+                .collect(),
             _ => return None,
         })
     }
@@ -175,7 +192,12 @@ impl Maker<'_> {
             4 if !text.contains('/') => text.to_lowercase(),
             _ => text,
         };
-        if text.ends_with(char::is_alphabetic) && !text.rsplit(' ').next().is_some_and(|last| last.contains('.')) {
+        if text.ends_with(char::is_alphabetic)
+            && !text
+                .rsplit(' ')
+                .next()
+                .is_some_and(|last| last.contains('.'))
+        {
             match random.below(10) {
                 0 | 1 => text.push('.'),
                 2 => text.push('!'),
