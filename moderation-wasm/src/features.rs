@@ -1,7 +1,7 @@
 //! What the model sees of a text; the trainer uses this very code, so both see the same.
 //!
 //! *Words* are hashed: each word, each pair of words, and each run of three to five letters within
-//! a word, so that a word nobody has seen is still like those it resembles. *Cues* are the few
+//! a word, so that a word nobody has seen is still like those it resembles; and each emoji. *Cues* are the few
 //! things beside words that tell spam from talk: see [`cues`].
 
 pub mod cues;
@@ -27,11 +27,12 @@ enum Kind {
     Number = 6,
     Host = 7,
     Gap = 8,
+    Emoji = 9,
 }
 
 /// Calls `each` with the index of a word and the hash of one of its features, in the order of the
 /// text. At most four features a letter and five a word, and time linear in the text.
-pub fn words(normalised: &Normalised, mut each: impl FnMut(usize, u32)) {
+pub fn words(text: &str, normalised: &Normalised, mut each: impl FnMut(usize, u32)) {
     let mut before = Before::default();
     let words = normalised.text.split(' ').zip(&normalised.tokens);
     for (index, (word, token)) in words.enumerate() {
@@ -47,6 +48,31 @@ pub fn words(normalised: &Normalised, mut each: impl FnMut(usize, u32)) {
     for word in &normalised.disguised {
         spelled(word, &mut |hash| each(last, hash));
     }
+    emoji(text, |hash| each(last, hash));
+}
+
+/// Emoji, which are no words of the normal form, and those that stand side by side.
+fn emoji(text: &str, mut each: impl FnMut(u32)) {
+    if text.is_ascii() {
+        return;
+    }
+    let mut before = None;
+    for c in text.chars() {
+        if is_emoji(c) {
+            let hash = step(0, c as u32);
+            each(finish(hash, Kind::Emoji));
+            if let Some(before) = before {
+                each(finish(step(before, c as u32), Kind::Emoji));
+            }
+            before = Some(hash);
+        } else if c != '\u{fe0f}' {
+            before = None;
+        }
+    }
+}
+
+fn is_emoji(c: char) -> bool {
+    matches!(c, '\u{2600}'..='\u{27bf}' | '\u{1f1e6}'..='\u{1f1ff}' | '\u{1f300}'..='\u{1faff}')
 }
 
 /// The hashes of the words before this one, nearest first.
@@ -219,7 +245,7 @@ mod tests {
 
     fn hashes(text: &str) -> Vec<u32> {
         let mut hashes = Vec::new();
-        words(&normalise(text), |_, hash| hashes.push(hash));
+        words(text, &normalise(text), |_, hash| hashes.push(hash));
         hashes
     }
 

@@ -154,7 +154,7 @@ impl<'a> Model<'a> {
         normalised: &Normalised,
         by_rules: &[Finding],
     ) -> PerHead<Estimate> {
-        let logits = self.logits(normalised, cues(text, normalised, by_rules));
+        let logits = self.logits(text, normalised, cues(text, normalised, by_rules));
         let mut estimates = [Estimate {
             logit: 0.0,
             probability: 0.0,
@@ -172,8 +172,8 @@ impl<'a> Model<'a> {
     }
 
     /// Before calibration.
-    pub fn logits(&self, normalised: &Normalised, cues: Cues) -> PerHead<f32> {
-        let sums = self.sums(normalised);
+    fn logits(&self, text: &str, normalised: &Normalised, cues: Cues) -> PerHead<f32> {
+        let sums = self.sums(text, normalised);
         let mut logits = self.header.bias;
         for cue in cues.numbers() {
             for (logit, weight) in logits.iter_mut().zip(&self.header.cues[cue]) {
@@ -188,12 +188,12 @@ impl<'a> Model<'a> {
 
     /// By head the highest sum of the weights of a window's words, each divided by the root of
     /// how many there are.
-    fn sums(&self, normalised: &Normalised) -> PerHead<f32> {
+    fn sums(&self, text: &str, normalised: &Normalised) -> PerHead<f32> {
         let mut best = [f32::NEG_INFINITY; Head::COUNT];
         let mut before = Sums::default();
         let mut current = Sums::default();
         let mut window = 0;
-        words(normalised, |word, hash| {
+        words(text, normalised, |word, hash| {
             if word / WINDOW > window {
                 window = word / WINDOW;
                 best = higher(best, before.with(&current).scaled());

@@ -1,6 +1,6 @@
 //! What a call of a component costs, fresh and reused.
 //!
-//! `cargo run -p clustertalk-host --example call_costs -- target/components/moderation.wasm`
+//! `cargo run -p clustertalk-host --example call_costs -- target/components/moderation.wasm [CHARACTERS]`
 
 use std::{
     env,
@@ -17,6 +17,7 @@ use clustertalk_host::{
 };
 
 const CALLS: usize = 5_000;
+const TALK: &str = "Has anyone tried the new build on the train today? It starts, but nothing loads for me here. ";
 
 #[tokio::main]
 async fn main() -> Result<()> {
@@ -24,6 +25,11 @@ async fn main() -> Result<()> {
         .nth(1)
         .context("give the path of a moderation component")?;
     let path = PathBuf::from(path);
+    let characters = match env::args().nth(2) {
+        Some(argument) => argument.parse().context("CHARACTERS is a number")?,
+        None => 100,
+    };
+    let talk: String = TALK.chars().cycle().take(characters).collect();
     let data = env::temp_dir().join(format!("call-costs-{}", std::process::id()));
     std::fs::create_dir_all(&data)?;
     let runtime = Arc::new(Runtime::start(&data)?);
@@ -49,10 +55,7 @@ async fn main() -> Result<()> {
                 room: "general".to_owned(),
                 user: "ada".to_owned(),
                 id: call.to_string(),
-                // A hundred characters.
-                text: format!(
-                    "Has anyone tried the new build on the train today? It starts, but then nothing loads for me. {call:06}"
-                ),
+                text: format!("{call} {talk}"),
                 at: 1_795_459_200_000,
                 reply: None,
             };

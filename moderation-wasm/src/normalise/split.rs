@@ -12,6 +12,9 @@ use crate::hash;
 
 include!(concat!(env!("OUT_DIR"), "/domains.rs"));
 
+/// What a space counts where a sign counts one: in `s*p*a*m t*o*o` it parts words.
+const SPACE: usize = 2;
+
 /// Longest name in the domain name system, in bytes.
 const HOST_BYTES: usize = 253;
 
@@ -28,7 +31,7 @@ pub struct Link<'a> {
 
 pub struct Word<'a> {
     pub text: Cow<'a, str>,
-    /// Characters between this word and what is before it.
+    /// Signs between this word and what is before it; a space counts for two.
     pub gap: usize,
 }
 
@@ -56,7 +59,7 @@ pub fn split(text: &str) -> Split<'_> {
             }
             None => splitter.split_words(field),
         }
-        splitter.gap += 1;
+        splitter.gap += SPACE;
     }
     splitter.split
 }

@@ -121,11 +121,17 @@ pub fn figures(columns: &[Column]) -> String {
             .filter(|language| **language != "en")
             .filter_map(|language| {
                 metrics::auc(&evaluate::scored(judged, Head::Toxic, By::Model, |one| {
-                    one.line.language == *language
+                    one.is_real() && one.line.language == *language
                 }))
             })
             .collect();
         (!values.is_empty()).then(|| three(values.iter().sum::<f64>() / values.len() as f64))
+    });
+    row("other languages: abuse AUC, all together", &|judged| {
+        let scored = evaluate::scored(judged, Head::Toxic, By::Model, |one| {
+            one.is_real() && one.line.language != "en"
+        });
+        metrics::auc(&scored).map(three)
     });
     for head in Head::ALL {
         for (by, kind) in [(By::Model, "model"), (By::Both, "with rules")] {

@@ -69,7 +69,8 @@ impl Judged {
         self.line.labels == "clean" && chats.contains(&self.line.source.as_str())
     }
 
-    fn is_real(&self) -> bool {
+    /// Of people, not of templates.
+    pub fn is_real(&self) -> bool {
         self.line.template.is_none() && !self.line.source.starts_with("synthetic")
     }
 

@@ -38,7 +38,7 @@ pub struct Examples {
 impl Examples {
     pub fn push(&mut self, text: &str, line: &Line) {
         let normalised = normalise(text);
-        features::words(&normalised, |_, hash| self.features.push(hash));
+        features::words(text, &normalised, |_, hash| self.features.push(hash));
         self.ends.push(self.features.len());
         let source = self.source(&line.source);
         self.sources.push(source);
