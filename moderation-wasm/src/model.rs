@@ -102,8 +102,22 @@ pub struct Estimate {
 }
 
 pub struct Model<'a> {
-    header: Header,
+    /// The numbers of a [`Header`], read where they are needed: most cues do not hold.
+    numbers: &'a [u8],
     table: &'a [u8],
+}
+
+/// A list of a header.
+#[derive(Clone, Copy)]
+enum List {
+    Step,
+    Bias,
+    Slope,
+    Offset,
+    Flag,
+    Mask,
+    /// The first of the cues' lists.
+    Cues,
 }
 
 impl<'a> Model<'a> {
@@ -115,21 +129,30 @@ impl<'a> Model<'a> {
 
     pub fn new(weights: &'a [u8; BYTES]) -> Model<'a> {
         let (header, table) = weights.split_at(HEADER_BYTES);
-        let mut floats = header[MAGIC.len()..].chunks_exact(4).map(float);
-        let mut next = || floats.next().unwrap_or_default();
-        let mut per_head = || std::array::from_fn(|_| next());
         Model {
-            header: Header {
-                step: per_head(),
-                bias: per_head(),
-                slope: per_head(),
-                offset: per_head(),
-                flag: per_head(),
-                mask: per_head(),
-                cues: std::array::from_fn(|_| per_head()),
-            },
+            numbers: &header[MAGIC.len()..],
             table,
         }
+    }
+
+    pub fn header(&self) -> Header {
+        Header {
+            step: self.numbers(List::Step, 0),
+            bias: self.numbers(List::Bias, 0),
+            slope: self.numbers(List::Slope, 0),
+            offset: self.numbers(List::Offset, 0),
+            flag: self.numbers(List::Flag, 0),
+            mask: self.numbers(List::Mask, 0),
+            cues: std::array::from_fn(|cue| self.numbers(List::Cues, cue)),
+        }
+    }
+
+    fn numbers(&self, list: List, index: usize) -> PerHead<f32> {
+        let start = (list as usize + index) * Head::COUNT;
+        std::array::from_fn(|head| {
+            let bytes = &self.numbers[(start + head) * 4..][..4];
+            f32::from_le_bytes(bytes.try_into().unwrap_or_default())
+        })
     }
 
     /// What it finds in a text, for the verdict.
@@ -160,12 +183,14 @@ impl<'a> Model<'a> {
             probability: 0.0,
             score: 0.0,
         }; Head::COUNT];
+        let [slope, offset, flag, mask] =
+            [List::Slope, List::Offset, List::Flag, List::Mask].map(|list| self.numbers(list, 0));
         for (head, estimate) in estimates.iter_mut().enumerate() {
-            let logit = self.header.slope[head] * logits[head] + self.header.offset[head];
+            let logit = slope[head] * logits[head] + offset[head];
             *estimate = Estimate {
                 logit,
                 probability: logistic(logit),
-                score: score(logit, self.header.flag[head], self.header.mask[head]),
+                score: score(logit, flag[head], mask[head]),
             };
         }
         estimates
@@ -174,14 +199,15 @@ impl<'a> Model<'a> {
     /// Before calibration.
     fn logits(&self, text: &str, normalised: &Normalised, cues: Cues) -> PerHead<f32> {
         let sums = self.sums(text, normalised);
-        let mut logits = self.header.bias;
+        let mut logits = self.numbers(List::Bias, 0);
         for cue in cues.numbers() {
-            for (logit, weight) in logits.iter_mut().zip(&self.header.cues[cue]) {
+            for (logit, weight) in logits.iter_mut().zip(self.numbers(List::Cues, cue)) {
                 *logit += weight;
             }
         }
+        let step = self.numbers(List::Step, 0);
         for head in 0..Head::COUNT {
-            logits[head] += sums[head] * self.header.step[head];
+            logits[head] += sums[head] * step[head];
         }
         logits
     }
@@ -259,17 +285,14 @@ impl Sums {
     }
 }
 
-/// What each of `count` words' weights is multiplied by.
+/// What each of `count` words' weights is multiplied by: a text of few words says little.
 pub fn length_scale(count: u32) -> f32 {
-    1.0 / (count.max(1) as f32).sqrt()
+    const LITTLE: u32 = 40;
+    1.0 / ((count + LITTLE) as f32).sqrt()
 }
 
 fn higher(a: PerHead<f32>, b: PerHead<f32>) -> PerHead<f32> {
     std::array::from_fn(|head| a[head].max(b[head]))
-}
-
-fn float(bytes: &[u8]) -> f32 {
-    f32::from_le_bytes(bytes.try_into().unwrap_or_default())
 }
 
 fn logistic(logit: f32) -> f32 {
@@ -346,7 +369,7 @@ mod tests {
         table[bucket][5] = Some((fingerprint, [1, -1, 127, -127, 0]));
         let bytes = write(&header, &table);
         let model = Model::new(bytes.as_slice().try_into().expect("all of it"));
-        assert_eq!(model.header, header);
+        assert_eq!(model.header(), header);
         assert_eq!(model.weights(hash), Some([1, -1, 127, -127, 0]));
         assert_eq!(model.weights(!hash), None);
     }

@@ -322,7 +322,7 @@ fn is_luring(path: &[u8]) -> bool {
         path.windows(lure.len())
             .any(|part| part.eq_ignore_ascii_case(lure))
     };
-    LURES.iter().any(|lure| is_at(lure))
+    LURES.iter().any(is_at)
 }
 
 fn links(normalised: &Normalised, cues: &mut Cues) {

@@ -162,11 +162,11 @@ pub fn look(host: &str) -> Host {
         let before = host.strip_suffix(*domain);
         before.is_some_and(|before| before.is_empty() || before.ends_with('.'))
     };
-    let common = COMMON.iter().any(|domain| is_or_is_under(domain));
+    let common = COMMON.iter().any(is_or_is_under);
     let top = host.rsplit('.').next().unwrap_or(host);
     Host {
-        shortener: SHORTENERS.iter().any(|domain| is_or_is_under(domain)),
-        invite: INVITES.iter().any(|domain| is_or_is_under(domain)),
+        shortener: SHORTENERS.iter().any(is_or_is_under),
+        invite: INVITES.iter().any(is_or_is_under),
         cheap: CHEAP.contains(&top),
         imitation: !common && is_imitation(host),
         address: host.chars().all(|c| c.is_ascii_digit() || c == '.'),

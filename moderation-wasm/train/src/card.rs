@@ -255,12 +255,15 @@ pub fn by_language_and_source(judged: &[Judged]) -> String {
     let mut groups: BTreeMap<String, (Option<&str>, Option<&str>)> = BTreeMap::new();
     for one in judged {
         let (language, source) = (one.line.language.as_str(), one.line.source.as_str());
-        groups.insert(format!("language {language}"), (Some(language), None));
+        // Of our own templates there is a row a file: they say nothing of how people talk.
+        if one.is_real() {
+            groups.insert(format!("language {language}"), (Some(language), None));
+        }
         groups.insert(format!("source {source}"), (None, Some(source)));
     }
     for (name, (language, source)) in groups {
         let is_of = |one: &Judged| {
-            language.is_none_or(|language| one.line.language == language)
+            language.is_none_or(|language| one.is_real() && one.line.language == language)
                 && source.is_none_or(|source| one.line.source == source)
         };
         let auc = metrics::auc(&evaluate::scored(judged, Head::Toxic, By::Model, is_of));

@@ -155,15 +155,14 @@ impl Learner {
 }
 
 fn update(row: &mut Row, gradients: &PerHead<f32>, settings: &Settings) {
-    for head in 0..Head::COUNT {
-        let gradient = gradients[head] + settings.decay * row.weights[head];
+    let Row { weights, squares } = row;
+    for ((weight, square), &gradient) in weights.iter_mut().zip(squares).zip(gradients) {
         // A head without a lesson stays as it is.
-        let gradient = if gradients[head] == 0.0 {
-            0.0
-        } else {
-            gradient
-        };
-        row.squares[head] += gradient * gradient;
-        row.weights[head] -= settings.rate * gradient / (row.squares[head].sqrt() + 1e-4);
+        if gradient == 0.0 {
+            continue;
+        }
+        let gradient = gradient + settings.decay * *weight;
+        *square += gradient * gradient;
+        *weight -= settings.rate * gradient / (square.sqrt() + 1e-4);
     }
 }

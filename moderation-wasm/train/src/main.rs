@@ -47,6 +47,10 @@ const SEED: u64 = 20_261_126;
 const DISGUISED_ABUSE: u32 = 25;
 const DISGUISED_TALK: u32 = 4;
 
+/// Percent of the clean lines of which a few words are learned by themselves too: otherwise short
+/// texts are mostly insults, and any short text is like one.
+const FRAGMENTS: u32 = 15;
+
 enum Task {
     Write(PathBuf),
     Check,
@@ -144,6 +148,9 @@ fn train(
             let disguise = *random.pick(&Disguise::ALL);
             examples.push(&disguise.apply(&line.text, 50, &mut random), line);
         }
+        if line.labels == "clean" && random.chance(FRAGMENTS) {
+            examples.push(&fragment(&line.text, &mut random), line);
+        }
     }
     let mut table = table::learn(&examples, &Settings::first(SEED), &Settings::second(SEED));
     drop(examples);
@@ -160,4 +167,12 @@ fn train(
     let weights = bytes(&table)?;
     let judged = evaluate::judge_all(&Model::new(&weights), measured(split));
     Ok((weights, judged))
+}
+
+/// One to three words in a row.
+fn fragment(text: &str, random: &mut Random) -> String {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let count = (1 + random.below(3)).min(words.len());
+    let first = random.below(words.len() - count + 1);
+    words[first..first + count].join(" ")
 }
