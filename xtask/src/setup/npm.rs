@@ -1,4 +1,4 @@
-//! npm packages of the web client.
+//! npm packages of a folder.
 
 use std::{fs, path::Path, process::Command};
 
@@ -28,10 +28,10 @@ pub fn check_node() -> Result<()> {
 }
 
 /// Runs `npm ci` unless what is installed came from the lock as it stands.
-pub fn install(project: &Project) -> Result<()> {
-    let client = project.web_client();
+pub fn install(project: &Project, folder: &str) -> Result<()> {
+    let client = project.path(folder);
     let lock = fs::read(client.join("package-lock.json"))
-        .context("clients/web has no package-lock.json")?;
+        .with_context(|| format!("{folder} has no package-lock.json"))?;
     // A copy of the lock, inside the folder that it describes: gone when that is deleted.
     let installed = client.join("node_modules/.installed-lock.json");
     if fs::read(&installed).is_ok_and(|old| old == lock) {
@@ -40,7 +40,7 @@ pub fn install(project: &Project) -> Result<()> {
     if !installed_by_hand(&client) {
         LongStep {
             verb: "Installing",
-            what: "npm packages of clients/web",
+            what: &format!("npm packages of {folder}"),
             log: project.state("npm.log")?,
             time_limit: None,
         }
@@ -72,7 +72,7 @@ fn installed_by_hand(client: &Path) -> bool {
 }
 
 /// Major and minor number of `v20.19.4`.
-fn version(text: &str) -> Option<(u32, u32)> {
+pub fn version(text: &str) -> Option<(u32, u32)> {
     let mut numbers = text.trim().strip_prefix('v')?.split('.');
     Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
 }

@@ -1,14 +1,11 @@
 //! Who asks over HTTP, and what he may do: `Authorization: Bearer` with a token or a server's key.
 
-use super::answer::Problem;
 use super::query::Query;
-use crate::perform::Performer;
-use crate::settings::Settings;
-use clustertalk_core::auth::{Access, Identity, PublishKeys, Step, Verification};
-use clustertalk_core::ids::{RoomName, User, UserId};
-use clustertalk_core::protocol::ErrorCode;
-use clustertalk_core::time::Timestamp;
-use spin_sdk::http::IncomingRequest;
+use super::{Api, Head, Problem};
+use crate::auth::{Access, Identity, PublishKeys, Step, Verification};
+use crate::ids::{RoomName, User, UserId};
+use crate::perform::Io;
+use crate::protocol::ErrorCode;
 
 pub enum Caller {
     /// The bearer of a token.
@@ -17,42 +14,49 @@ pub enum Caller {
     Spokesman(Access),
 }
 
-impl Caller {
+impl<I: Io> Api<'_, I> {
     /// # Errors
     /// Whoever brings something that does not count is never taken for one who brings nothing.
-    pub fn of(
-        request: &IncomingRequest,
-        settings: &Settings,
-        performer: &Performer<'_>,
-        now: Timestamp,
-    ) -> Result<Self, Problem> {
-        let headers = request.headers().get("authorization");
+    pub(super) async fn caller(&self, head: &Head) -> Result<Caller, Problem> {
+        let headers: Vec<&[u8]> = head.values("authorization").collect();
         let credential = match &headers[..] {
-            [] if settings.anonymous => return Ok(Self::Spokesman(Access::default())),
+            [] if self.deployment.anonymous => return Ok(Caller::Spokesman(Access::default())),
             [] => return Err(Problem::new(ErrorCode::Unauthorized)),
             [header] => bearer(header).ok_or_else(|| unauthorized("not a bearer's"))?,
             _ => return Err(unauthorized("several of them")),
         };
         if PublishKeys::is_key(credential) {
-            let access = settings.publish_keys.access(credential);
+            let access = self.deployment.publish_keys.access(credential);
             let access = access.ok_or_else(|| unauthorized("the key is not known here"))?;
-            return Ok(Self::Spokesman(access));
+            return Ok(Caller::Spokesman(access));
         }
-        let issuers = &settings.hub.issuers;
+        let (issuers, now) = (&self.deployment.hub.issuers, self.now);
         let mut verification = Verification::new(credential.to_owned());
         let mut step = verification.begin(now, issuers);
         loop {
             step = match step {
                 Step::LoadKeys { url, refresh } => {
-                    let keys = performer.load_keys(now, &url, refresh)?;
+                    let keys = self.performer.load_keys(now, &url, refresh).await?;
                     verification.keys_loaded(now, issuers, &keys)
                 }
-                Step::Proved(identity) => return Ok(Self::User(*identity)),
+                Step::Proved(identity) => return Ok(Caller::User(*identity)),
                 Step::Refused(error) => return Err(error.frame().into()),
             }
         }
     }
 
+    pub(super) fn reading(&self, caller: &Caller, room: &RoomName) -> Result<(), Problem> {
+        let closed = &self.deployment.hub.closed_rooms;
+        forbidden_unless(caller.access().may_read(room, closed), room)
+    }
+
+    pub(super) fn writing(&self, caller: &Caller, room: &RoomName) -> Result<(), Problem> {
+        let closed = &self.deployment.hub.closed_rooms;
+        forbidden_unless(caller.access().may_write(room, closed), room)
+    }
+}
+
+impl Caller {
     pub fn access(&self) -> &Access {
         match self {
             Self::User(identity) => &identity.access,
@@ -82,20 +86,6 @@ impl Caller {
                 Ok(Identity { user, access })
             }
         }
-    }
-
-    pub fn reading(&self, settings: &Settings, room: &RoomName) -> Result<(), Problem> {
-        forbidden_unless(
-            self.access().may_read(room, &settings.hub.closed_rooms),
-            room,
-        )
-    }
-
-    pub fn writing(&self, settings: &Settings, room: &RoomName) -> Result<(), Problem> {
-        forbidden_unless(
-            self.access().may_write(room, &settings.hub.closed_rooms),
-            room,
-        )
     }
 }
 

@@ -1,9 +1,9 @@
 //! The query of a request, read once.
 
-use super::answer::Problem;
-use clustertalk_core::api::MOST_LIMIT;
-use clustertalk_core::ids::{Position, Seq, UserId, parse_seq};
-use clustertalk_core::protocol::ErrorCode;
+use super::Problem;
+use crate::api::MOST_LIMIT;
+use crate::ids::{Position, Seq, UserId, parse_seq};
+use crate::protocol::ErrorCode;
 use percent_encoding::percent_decode_str;
 
 /// The parameters; those that nobody asks for are nobody's concern.

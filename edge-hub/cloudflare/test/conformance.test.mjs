@@ -1,0 +1,102 @@
+// The Worker by the program that every edge is held to, with a native edge as the second of its
+// deployment; once with chosen names and once with tokens.
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { createHash } from "node:crypto";
+import { mkdir } from "node:fs/promises";
+import path from "node:path";
+import { after, before, test } from "node:test";
+import { ROOT, Redis, startNative, startWorker } from "./harness.mjs";
+
+/** For tests only. */
+const SECRET = "made for tests only, never for a deployment";
+const KEY = "ctk_made-for-tests-only-never-for-a-deployment";
+const RESULTS = path.join(ROOT, "target/conformance");
+
+let redis;
+before(async () => {
+  redis = await Redis.start();
+  await mkdir(RESULTS, { recursive: true });
+});
+after(async () => {
+  await redis?.close();
+});
+
+/** Runs the program; answers its report. */
+async function conformance(words, environment = {}) {
+  const program = path.join(ROOT, "target/debug/clustertalk-conformance");
+  const child = spawn(program, [...words, "--json", "--timeout", "60"], {
+    stdio: ["ignore", "pipe", "inherit"],
+    env: { ...process.env, ...environment },
+  });
+  let text = "";
+  child.stdout.on("data", (chunk) => (text += chunk));
+  const status = await new Promise((resolve) => child.once("close", resolve));
+  return { status, ...JSON.parse(text) };
+}
+
+/** What failed, with all there is to know. */
+function failures({ cases }) {
+  return cases
+    .filter(({ verdict }) => verdict === "FAIL")
+    .map(({ case: name, sentence, why, transcript }) => `${name}: ${sentence}\n  ${why}\n${transcript}`)
+    .join("\n");
+}
+
+/** One table of two edges' latencies. */
+function table(worker, native) {
+  const times = ({ p50_ms: p50, p90_ms: p90, p99_ms: p99 }) => [p50, p90, p99].map((ms) => ms.toFixed(1).padStart(8)).join("");
+  const rows = worker.latency.map((row) => {
+    const beside = native.latency.find(({ what }) => what === row.what);
+    return `${row.what.padEnd(36)}${times(row)}   ${beside ? times(beside) : ""}`;
+  });
+  const head = `${"in ms".padEnd(36)}${"     p50     p90     p99".repeat(1)}        p50     p90     p99`;
+  return [`${"".padEnd(36)}  Worker in workerd          native`, head, ...rows].join("\n");
+}
+
+async function hold(name, worker, second, environment) {
+  const junit = path.join(RESULTS, `cloudflare-${name}.xml`);
+  const words = [worker.url.href, "--second", second.url.href, "--platform", "cloudflare", "--junit", junit];
+  const report = await conformance(words, environment);
+  console.log(`${name}: ${JSON.stringify(report.counts)} in ${report.seconds} s`);
+  for (const { case: skipped, verdict, why } of report.cases) {
+    if (verdict === "skip") console.log(`skipped ${skipped}: ${why}`);
+  }
+  assert.equal(report.status, 0, failures(report));
+  return report;
+}
+
+test("the_worker_holds_the_protocol_with_names", async () => {
+  const worker = await startWorker(redis, { SHARDS: "2", CONNECTIONS_PER_ADDRESS: "1000" });
+  const native = await startNative(redis, ["--limit-connections-per-address", "1000"]);
+  const report = await hold("names", worker, native);
+  const beside = await conformance([native.url.href, "--second", worker.url.href, "--only", "handshake/subprotocol", "--latency", "50"]);
+  assert.equal(beside.status, 0, failures(beside));
+  console.log(table(report, beside));
+  await native.close();
+  await worker.close();
+});
+
+test("the_worker_holds_the_protocol_with_tokens", async () => {
+  const sha256 = createHash("sha256").update(KEY).digest("hex");
+  const variables = {
+    identity: JSON.stringify([{ issuer: "conformance", audience: "clustertalk", algorithm: "HS256" }]),
+    identity_secrets: JSON.stringify({ conformance: SECRET }),
+    publish_keys: JSON.stringify([{ name: "tests", sha256 }]),
+    anonymous: "false",
+  };
+  const named = (name) => Object.fromEntries(Object.entries(variables).map(([key, value]) => [name(key), value]));
+  const worker = await startWorker(redis, {
+    ...named((key) => key.toUpperCase()),
+    LIMITS: JSON.stringify({ ping_ms: 5000 }),
+    CONNECTIONS_PER_ADDRESS: "1000",
+  });
+  const native = await startNative(
+    redis,
+    ["--limit-ping", "5s", "--limit-connections-per-address", "1000"],
+    named((key) => `SPIN_VARIABLE_${key.toUpperCase()}`),
+  );
+  await hold("tokens", worker, native, { CLUSTERTALK_TOKEN_SECRET: SECRET, CLUSTERTALK_SERVER_KEY: KEY });
+  await native.close();
+  await worker.close();
+});
