@@ -4,6 +4,7 @@
 //! memory.
 
 use crate::{
+    admission::{Network, Place},
     clock,
     edge::{Edge, random},
 };
@@ -33,8 +34,8 @@ use worker::{
     worker_sys::ext::WebSocketExt,
 };
 
-/// Frames and notices that may wait for a hub that is busy. The platform hands over whatever a
-/// client sends, so one that sends more than its hub takes is closed, and resumes.
+/// Frames and notices that may wait for a hub that is busy, or for the pace. The platform hands over
+/// whatever a client sends, so one that sends more than its hub takes is closed, and resumes.
 const WAITING: usize = 256;
 /// Bytes that may wait in this object's memory for a client that does not read them.
 const MOST_BUFFERED: u32 = 1 << 20;
@@ -42,8 +43,8 @@ const MOST_BUFFERED: u32 = 1 << 20;
 const PAGE_BUFFERED: u32 = 64 << 10;
 /// Before it is looked again whether a client has read enough.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
-/// Silence after which a connection counts as lost: clients send `ping` every 25 s.
-const SILENCE: Duration = Duration::from_secs(90);
+/// Pings that a client may omit before its connection counts as lost.
+const OMITTED: u32 = 3;
 
 /// What outlives this object's memory, in the socket's attachment. The platform takes 16,384 bytes; the
 /// session has at most 8 KiB, the names of 64 rooms 4, and a token, which is gone when there are any, 8.
@@ -58,6 +59,8 @@ pub struct Kept {
     user: Option<User>,
     pub rooms: Vec<Followed>,
     wake_at: Option<Timestamp>,
+    /// Whence it comes.
+    network: Network,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -99,8 +102,15 @@ pub struct Connection {
     pub id: String,
     socket: WebSocket,
     kept: RefCell<Kept>,
-    inbox: RefCell<VecDeque<Event>>,
+    /// What came over the socket, in its order. Frames wait for the pace.
+    frames: RefCell<VecDeque<Event>>,
+    /// What waits for nothing.
+    notices: RefCell<VecDeque<Event>>,
     is_busy: Cell<bool>,
+    /// When its next frame may be handled.
+    ready_at: Cell<Timestamp>,
+    /// Given back when it goes.
+    place: RefCell<Option<Place>>,
     /// Taken by the room that sends it a page: one is in flight over all its rooms.
     pub turn: Arc<Mutex<()>>,
     heard_at: Cell<Timestamp>,
@@ -110,7 +120,12 @@ pub struct Connection {
 }
 
 impl Connection {
-    pub fn new(edge: &Rc<Edge>, socket: WebSocket, token: Option<String>) -> Rc<Self> {
+    pub fn new(
+        edge: &Rc<Edge>,
+        socket: WebSocket,
+        token: Option<String>,
+        (network, place): (Network, Place),
+    ) -> Rc<Self> {
         // Below 2^53, as every number that JavaScript may see.
         let number = u64::from_le_bytes(random()) >> 11;
         let kept = Kept {
@@ -120,23 +135,37 @@ impl Connection {
             user: None,
             rooms: Vec::new(),
             wake_at: None,
+            network,
         };
-        Self::from_kept(edge, number, socket, kept)
+        Self::from_kept(edge, number, socket, kept, place)
     }
 
     /// As it was before this object's memory was lost; `None` if the attachment cannot be read.
     pub fn restore(edge: &Rc<Edge>, socket: WebSocket, kept: Kept) -> Option<Rc<Self>> {
-        Some(Self::from_kept(edge, kept.number()?, socket, kept))
+        let place = edge.admission.readmit(kept.network);
+        Some(Self::from_kept(edge, kept.number()?, socket, kept, place))
     }
 
-    fn from_kept(edge: &Rc<Edge>, number: u64, socket: WebSocket, kept: Kept) -> Rc<Self> {
+    fn from_kept(
+        edge: &Rc<Edge>,
+        number: u64,
+        socket: WebSocket,
+        kept: Kept,
+        place: Place,
+    ) -> Rc<Self> {
+        // Else whoever connects anew for each frame would be heard at once.
+        let now = clock::now();
+        let ready_at = now.after(edge.paces.wait(now, kept.network));
         Rc::new(Self {
             number,
             id: kept.id.clone(),
             socket,
             kept: RefCell::new(kept),
-            inbox: RefCell::default(),
+            frames: RefCell::default(),
+            notices: RefCell::default(),
             is_busy: Cell::new(false),
+            ready_at: Cell::new(ready_at),
+            place: RefCell::new(Some(place)),
             turn: Arc::default(),
             heard_at: Cell::new(clock::now()),
             is_closing: Cell::new(false),
@@ -164,6 +193,7 @@ impl Connection {
             return self.close(CloseCode::FrameTooLarge);
         }
         if let Some(pong) = self.pong(edge, &text) {
+            self.take_frame(edge);
             return self.send(&pong.encode());
         }
         self.feed(edge, Event::Frame(text)).await;
@@ -177,7 +207,8 @@ impl Connection {
 
     /// It has been silent for too long, or the time has come that its hub asked for.
     pub fn look_after(self: &Rc<Self>, edge: &Rc<Edge>, now: Timestamp) {
-        if now.since(self.heard_at.get()) > SILENCE {
+        let silence = edge.settings.deployment.hub.limits.ping * OMITTED;
+        if now.since(self.heard_at.get()) > silence {
             return self.close(CloseCode::Idle);
         }
         if self.wake_at().is_some_and(|at| at <= now) {
@@ -191,6 +222,7 @@ impl Connection {
     pub async fn gone(self: &Rc<Self>, edge: &Rc<Edge>) {
         self.is_closing.set(true);
         edge.leave(self.number);
+        self.place.take();
         if self.is_gone.replace(true) {
             return;
         }
@@ -202,19 +234,52 @@ impl Connection {
 
     /// Has the hub handle an event after those that wait. The session is stored before the next.
     pub async fn feed(self: &Rc<Self>, edge: &Rc<Edge>, event: Event) {
-        if self.inbox.borrow().len() >= WAITING && event != Event::Closed {
+        let waiting = self.frames.borrow().len() + self.notices.borrow().len();
+        if waiting >= WAITING && event != Event::Closed {
             return self.close(CloseCode::Overloaded);
         }
-        self.inbox.borrow_mut().push_back(event);
+        let queue = match event {
+            Event::Opened | Event::Frame(_) | Event::Closed => &self.frames,
+            _ => &self.notices,
+        };
+        queue.borrow_mut().push_back(event);
         if self.is_busy.replace(true) {
             return;
         }
-        loop {
-            let next = self.inbox.borrow_mut().pop_front();
-            let Some(event) = next else { break };
+        while let Some(event) = self.next().await {
+            let is_frame = matches!(event, Event::Frame(_));
             self.handle(edge, event).await;
+            if is_frame {
+                // After the event, so that `hello` counts for the user whom it names.
+                self.take_frame(edge);
+            }
         }
         self.is_busy.set(false);
+    }
+
+    /// The next event, as soon as it may be handled. Who has gone is waited for by nobody.
+    async fn next(&self) -> Option<Event> {
+        loop {
+            let notice = self.notices.borrow_mut().pop_front();
+            if notice.is_some() {
+                return notice;
+            }
+            let is_frame = matches!(self.frames.borrow().front()?, Event::Frame(_));
+            let wait = self.ready_at.get().since(clock::now());
+            if !is_frame || wait.is_zero() || self.is_gone.get() {
+                return self.frames.borrow_mut().pop_front();
+            }
+            clock::sleep(wait.min(LOOK_AGAIN)).await;
+        }
+    }
+
+    /// Takes one frame from the buckets of its user and its address.
+    fn take_frame(&self, edge: &Edge) {
+        let now = clock::now();
+        let kept = self.kept.borrow();
+        let user = kept.user.as_ref().map(|user| &user.id);
+        let wait = edge.paces.take(now, kept.network, user);
+        self.ready_at.set(now.after(wait));
     }
 
     async fn handle(self: &Rc<Self>, edge: &Rc<Edge>, event: Event) {
@@ -371,6 +436,8 @@ impl Connection {
             return;
         }
         let _ = self.socket.close(Some(code.code()), Some(code.sentence()));
+        // What waits is not read any more.
+        self.frames.borrow_mut().clear();
         if let Some(edge) = self.home.upgrade() {
             let connection = Rc::clone(self);
             spawn_local(async move { connection.gone(&edge).await });

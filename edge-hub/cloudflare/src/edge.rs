@@ -1,6 +1,7 @@
 //! All that one Durable Object holds: its connections, the rooms that they follow, and Redis.
 
 use crate::{
+    admission::{Admission, Paces},
     clock,
     components::Components,
     connection::{Connection, Kept},
@@ -81,6 +82,8 @@ pub struct Edge {
     pub id: String,
     pub settings: Settings,
     pub imports: Imports,
+    pub admission: Rc<Admission>,
+    pub paces: Paces,
     me: Weak<Self>,
     state: Rc<State>,
     env: Env,
@@ -142,6 +145,11 @@ impl Edge {
                 pool,
                 components: Components::new(settings.fail, settings.reuse),
             },
+            admission: Rc::new(Admission::new(
+                settings.connections,
+                settings.connections_per_address,
+            )),
+            paces: Paces::default(),
             settings,
             me: edge.clone(),
             state,

@@ -1,6 +1,7 @@
 //! The Durable Object: the platform's events, handed to the [`Edge`] in it.
 
 use crate::{
+    admission::Network,
     connection::Connection,
     edge::Edge,
     http::{self, problem},
@@ -166,8 +167,14 @@ async fn upgrade(state: &State, edge: &Rc<Edge>, request: &Request) -> Result<Re
     if token.is_some_and(|token| token.len() > TOKEN_BYTES) {
         return bad("the token is too long");
     }
+    let network = Network::of_client(headers)?;
+    let place = match edge.admission.admit(network) {
+        Ok(place) => place,
+        Err(problem) => return http::respond(problem.into()),
+    };
     let pair = WebSocketPair::new()?;
-    let connection = Connection::new(edge, pair.server.clone(), token.map(str::to_owned));
+    let token = token.map(str::to_owned);
+    let connection = Connection::new(edge, pair.server.clone(), token, (network, place));
     state.accept_websocket_with_tags(&pair.server, &[&connection.number.to_string()]);
     edge.enter(Rc::clone(&connection));
     connection.feed(edge, Event::Opened).await;

@@ -4,6 +4,7 @@
 mod cors;
 
 use crate::{
+    admission::{Network, Place},
     body::Pieces,
     clock,
     edge::{Edge, Interest, random},
@@ -50,7 +51,13 @@ async fn ask(edge: &Rc<Edge>, mut request: Request) -> Result<Response> {
             }
             respond(answer)
         }
-        Reply::Events(events) => follow(edge, events),
+        Reply::Events(events) => {
+            let network = Network::of_client(request.headers())?;
+            match edge.admission.admit(network) {
+                Ok(place) => follow(edge, events, place),
+                Err(problem) => respond(problem.into()),
+            }
+        }
     }
 }
 
@@ -79,12 +86,13 @@ fn head(request: &Request) -> Result<Head> {
 }
 
 /// A room as a stream of events, which is kept open here so that news are known at once.
-fn follow(edge: &Rc<Edge>, events: Events) -> Result<Response> {
+fn follow(edge: &Rc<Edge>, events: Events, place: Place) -> Result<Response> {
     let stream = Following {
         interest: edge.interest(events.room()),
         edge: Rc::clone(edge),
         events,
         has_begun: false,
+        _place: place,
     };
     let body = unfold(stream, |mut stream| async move {
         let piece = stream.next().await?;
@@ -102,6 +110,7 @@ struct Following {
     interest: Interest,
     events: Events,
     has_begun: bool,
+    _place: Place,
 }
 
 impl Following {

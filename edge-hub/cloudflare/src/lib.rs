@@ -4,6 +4,7 @@
 //! each event of each of them, and delivers by `core::delivery`, from a Redis that it reaches over TCP.
 //! The Worker in front of it only chooses an object and serves the web client's files.
 
+mod admission;
 mod body;
 mod clock;
 mod components;

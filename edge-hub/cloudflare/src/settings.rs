@@ -13,6 +13,10 @@ pub struct Settings {
     pub mode: Mode,
     /// How long a connection to Redis is used; the platform ends it after 15 minutes.
     pub connection_life: Duration,
+    /// Connections that an object holds, streams of events too.
+    pub connections: usize,
+    /// The same from one IPv4 address or one IPv6 /64.
+    pub connections_per_address: usize,
     /// What becomes of a message that moderation could not judge.
     pub fail: FailPolicy,
     /// Calls that one instance of a component serves.
@@ -104,6 +108,10 @@ impl Settings {
         };
         let millis =
             |name, least, most| Ok::<_, String>(Duration::from_millis(number(name, least, most)?));
+        let count = |name, most| {
+            let count = number(name, 1, most)?;
+            Ok::<_, String>(usize::try_from(count).unwrap_or(usize::MAX))
+        };
         let mode = match variable("REDIS_MODE").as_str() {
             "subscribe" => Mode::Subscribe {
                 heartbeat: millis("REDIS_HEARTBEAT_MS", 200, 30_000)?,
@@ -127,6 +135,8 @@ impl Settings {
             origins: Origins::parse(&variable("ORIGINS")),
             mode,
             connection_life: millis("REDIS_CONNECTION_MS", 1_000, 14 * 60_000)?,
+            connections: count("CONNECTIONS", 32_768)?,
+            connections_per_address: count("CONNECTIONS_PER_ADDRESS", 32_768)?,
             fail,
             reuse: u32::try_from(number("COMPONENT_REUSE", 1, 1_000_000)?).unwrap_or(1),
             wake_secret: variable("WAKE_SECRET"),
@@ -145,6 +155,8 @@ fn default(name: &str) -> &'static str {
         "REDIS_HEARTBEAT_MS" => "2000",
         "REDIS_POLL_MS" => "5000",
         "REDIS_CONNECTION_MS" => "780000",
+        "CONNECTIONS" => "5000",
+        "CONNECTIONS_PER_ADDRESS" => "200",
         "MODERATION_FAIL" => "open",
         "COMPONENT_REUSE" => "1000",
         _ => "",
@@ -181,6 +193,7 @@ mod tests {
             ("REDIS_CONNECTION_MS", "900001"),
             ("MODERATION_FAIL", "maybe"),
             ("COMPONENT_REUSE", "0"),
+            ("CONNECTIONS", "40000"),
         ] {
             let error = read(&[(name, value), REDIS]).err().unwrap();
             assert!(error.contains(&format!("`{name}`")), "{error}");

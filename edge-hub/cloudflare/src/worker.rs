@@ -1,6 +1,6 @@
 //! The Worker in front: which object serves a request, and the web client's files.
 
-use crate::edge::OBJECTS;
+use crate::{admission::Network, edge::OBJECTS};
 use worker::{Context, Env, Request, Response, Result, event};
 
 /// The binding of the web client's files.
@@ -40,11 +40,8 @@ fn shard(request: &Request, env: &Env) -> Result<Shard> {
         let longitude = cf.coordinates().map_or(0.0, |(_, longitude)| longitude);
         region(&cf.continent()?, longitude)
     });
-    let address = request
-        .headers()
-        .get("cf-connecting-ip")?
-        .unwrap_or_default();
-    let number = fnv1a(address.as_bytes()) % shards.max(1);
+    let network = Network::of_client(request.headers())?;
+    let number = fnv1a(&network.bytes()) % shards.max(1);
     let name = format!("{}-{number}", region.unwrap_or("any"));
     Ok(Shard { name, hint: region })
 }

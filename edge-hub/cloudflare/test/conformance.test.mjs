@@ -67,8 +67,8 @@ async function hold(name, worker, second, environment) {
 }
 
 test("the_worker_holds_the_protocol_with_names", async () => {
-  const worker = await startWorker(redis, { SHARDS: "2", CONNECTIONS_PER_ADDRESS: "1000" });
-  const native = await startNative(redis, ["--limit-connections-per-address", "1000"]);
+  const worker = await startWorker(redis, { SHARDS: "2" });
+  const native = await startNative(redis, );
   const report = await hold("names", worker, native);
   const beside = await conformance([native.url.href, "--second", worker.url.href, "--only", "handshake/subprotocol", "--latency", "50"]);
   assert.equal(beside.status, 0, failures(beside));
@@ -89,11 +89,10 @@ test("the_worker_holds_the_protocol_with_tokens", async () => {
   const worker = await startWorker(redis, {
     ...named((key) => key.toUpperCase()),
     LIMITS: JSON.stringify({ ping_ms: 5000 }),
-    CONNECTIONS_PER_ADDRESS: "1000",
   });
   const native = await startNative(
     redis,
-    ["--limit-ping", "5s", "--limit-connections-per-address", "1000"],
+    ["--limit-ping", "5s"],
     named((key) => `SPIN_VARIABLE_${key.toUpperCase()}`),
   );
   await hold("tokens", worker, native, { CLUSTERTALK_TOKEN_SECRET: SECRET, CLUSTERTALK_SERVER_KEY: KEY });

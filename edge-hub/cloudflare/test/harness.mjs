@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url";
 import { createTestHarness } from "wrangler";
 import WebSocket from "ws";
 
-const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
+export const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 const CONFIG = new URL("../wrangler.jsonc", import.meta.url);
 /** Waiting for anything longer is a failure. */
 const PATIENCE = 20_000;
@@ -108,13 +108,13 @@ export async function startWorker(redis, vars = {}, configPath = CONFIG) {
 }
 
 /** The host of this project, on the same Redis. */
-export async function startNative(redis, options = []) {
+export async function startNative(redis, options = [], environment = {}) {
   const port = await freePort();
   const folder = await mkdtemp(path.join(tmpdir(), "clustertalk-native-"));
   const child = spawn(
     path.join(ROOT, "target/debug/clustertalk"),
     ["up", "--listen", `127.0.0.1:${port}`, "--data", folder, "--redis", redis.url, ...options],
-    { cwd: ROOT, stdio: ["ignore", "ignore", "inherit"], env: { ...process.env, RUST_LOG: "warn" } },
+    { cwd: ROOT, stdio: ["ignore", "ignore", "inherit"], env: { ...process.env, ...environment } },
   );
   const url = new URL(`http://127.0.0.1:${port}`);
   await until(() => fetch(new URL("/readyz", url)).then((answer) => answer.ok, () => false), "the native edge");
@@ -255,7 +255,7 @@ export function addressOf(object, objects) {
   for (let last = 1; last < 255; last += 1) {
     const address = `192.0.2.${last}`;
     let hash = 0xcbf29ce484222325n;
-    for (const byte of Buffer.from(address)) hash = ((hash ^ BigInt(byte)) * 0x100000001b3n) & 0xffffffffffffffffn;
+    for (const byte of address.split(".").map(Number)) hash = ((hash ^ BigInt(byte)) * 0x100000001b3n) & 0xffffffffffffffffn;
     if (Number(hash % BigInt(objects)) === object) return address;
   }
   throw new Error("no such address");
