@@ -236,14 +236,7 @@ fn conformance(project: &Project) -> Result<Counts> {
     )?;
     report::count(
         cargo()
-            .args([
-                "test",
-                "--package",
-                "clustertalk-conformance",
-                "--test",
-                "native",
-            ])
-            .arg("--target-dir")
+            .args(["test", "--test", "native", "--target-dir"])
             .arg(project.target())
             .current_dir(&project.root),
     )
