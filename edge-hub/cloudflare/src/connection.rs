@@ -38,7 +38,7 @@ use worker::{
 /// whatever a client sends, so one that sends more than its hub takes is closed, and resumes.
 const WAITING: usize = 256;
 /// Bytes that may wait in this object's memory for a client that does not read them.
-const MOST_BUFFERED: u32 = 1 << 20;
+const MOST_BUFFERED: u32 = 256 << 10;
 /// Bytes that wait for a client up to which it is given a page.
 const PAGE_BUFFERED: u32 = 64 << 10;
 /// Before it is looked again whether a client has read enough.

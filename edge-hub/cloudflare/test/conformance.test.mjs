@@ -39,7 +39,7 @@ async function conformance(words, environment = {}) {
 function failures({ cases }) {
   return cases
     .filter(({ verdict }) => verdict === "FAIL")
-    .map(({ case: name, sentence, why, transcript }) => `${name}: ${sentence}\n  ${why}\n${transcript}`)
+    .map(({ case: name, sentence, why, transcript }) => `${name}: ${sentence}\n  ${why}\n${transcript.slice(-4000)}`)
     .join("\n");
 }
 
@@ -68,7 +68,7 @@ async function hold(name, worker, second, environment) {
 
 test("the_worker_holds_the_protocol_with_names", async () => {
   const worker = await startWorker(redis, { SHARDS: "2" });
-  const native = await startNative(redis, );
+  const native = await startNative(redis);
   const report = await hold("names", worker, native);
   const beside = await conformance([native.url.href, "--second", worker.url.href, "--only", "handshake/subprotocol", "--latency", "50"]);
   assert.equal(beside.status, 0, failures(beside));
