@@ -246,14 +246,7 @@ fn conformance(project: &Project) -> Result<Counts> {
 fn cloudflare(project: &Project) -> Result<Counts> {
     build_host(project)?;
     cloudflare::build(project)?;
-    let mut counts = report::count(
-        cargo()
-            .args(["test", "--package", cloudflare::PACKAGE, "--target-dir"])
-            .arg(project.target())
-            .current_dir(&project.root),
-    )?;
-    counts.add(report::count(&mut cloudflare::tests(project)?)?);
-    Ok(counts)
+    report::count(&mut cloudflare::tests(project)?)
 }
 
 /// With the host that the other tests use.

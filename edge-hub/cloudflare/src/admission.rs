@@ -10,7 +10,6 @@ use clustertalk_core::{
 use core::net::{IpAddr, Ipv6Addr};
 use serde::{Deserialize, Serialize};
 use std::{cell::RefCell, collections::HashMap, rc::Rc, time::Duration};
-use worker::Headers;
 
 /// When to try again.
 const RETRY: Duration = Duration::from_secs(10);
@@ -31,12 +30,6 @@ impl Network {
                 IpAddr::V6(Ipv6Addr::from_bits(network))
             }
         }))
-    }
-
-    /// Of the client that a request comes from.
-    pub fn of_client(headers: &Headers) -> worker::Result<Self> {
-        let address = headers.get("cf-connecting-ip")?;
-        Ok(Self::of(&address.unwrap_or_default()))
     }
 
     /// The bytes that tell it from others.

@@ -1,12 +1,12 @@
 //! The Durable Object: the platform's events, handed to the [`Edge`] in it.
 
 use crate::{
-    admission::Network,
     connection::Connection,
     edge::Edge,
     http::{self, problem},
     settings::Settings,
     wake,
+    worker::network,
 };
 use clustertalk_core::{
     event::Event,
@@ -122,7 +122,10 @@ impl EdgeObject {
         if let Some(edge) = &*edge {
             return Ok(Rc::clone(edge));
         }
-        let settings = Settings::read(&self.env)?;
+        let settings = Settings::read(|name| {
+            let variable = self.env.var(name);
+            variable.ok().map(|value| value.to_string())
+        })?;
         let begun = Edge::begin(Rc::clone(&self.state), self.env.clone(), settings).await;
         *edge = Some(Rc::clone(&begun));
         *self.ready.borrow_mut() = Some(Rc::clone(&begun));
@@ -167,7 +170,7 @@ async fn upgrade(state: &State, edge: &Rc<Edge>, request: &Request) -> Result<Re
     if token.is_some_and(|token| token.len() > TOKEN_BYTES) {
         return bad("the token is too long");
     }
-    let network = Network::of_client(headers)?;
+    let network = network(headers)?;
     let place = match edge.admission.admit(network) {
         Ok(place) => place,
         Err(problem) => return http::respond(problem.into()),

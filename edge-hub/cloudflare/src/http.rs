@@ -4,12 +4,13 @@
 mod cors;
 
 use crate::{
-    admission::{Network, Place},
+    admission::Place,
     body::Pieces,
     clock,
     edge::{Edge, Interest, random},
     perform::Imports,
     wake,
+    worker::network,
 };
 use clustertalk_core::{
     http::{Answer, Api, Events, Head, Problem, Reply},
@@ -52,7 +53,7 @@ async fn ask(edge: &Rc<Edge>, mut request: Request) -> Result<Response> {
             respond(answer)
         }
         Reply::Events(events) => {
-            let network = Network::of_client(request.headers())?;
+            let network = network(request.headers())?;
             match edge.admission.admit(network) {
                 Ok(place) => follow(edge, events, place),
                 Err(problem) => respond(problem.into()),

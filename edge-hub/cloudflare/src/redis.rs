@@ -5,12 +5,17 @@
 
 mod address;
 mod codec;
+#[cfg(target_family = "wasm")]
 mod connection;
+#[cfg(target_family = "wasm")]
 mod pool;
+#[cfg(target_family = "wasm")]
 mod subscriber;
 
 pub use address::Address;
+#[cfg(target_family = "wasm")]
 pub use pool::Pool;
+#[cfg(target_family = "wasm")]
 pub use subscriber::{Care, Listener, Subscriber};
 
 use clustertalk_core::redis as contract;

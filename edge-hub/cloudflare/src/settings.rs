@@ -4,7 +4,6 @@
 use crate::redis::Address;
 use clustertalk_core::deployment::Deployment;
 use std::time::Duration;
-use worker::Env;
 
 pub struct Settings {
     pub deployment: Deployment,
@@ -80,15 +79,9 @@ impl Origins {
 }
 
 impl Settings {
-    /// Reads the variables; an error names the one that is wrong.
-    pub fn read(env: &Env) -> Result<Self, String> {
-        Self::from_variables(|name| match env.var(name) {
-            Ok(value) => value.to_string(),
-            Err(_) => default(name).to_owned(),
-        })
-    }
-
-    fn from_variables(variable: impl Fn(&str) -> String) -> Result<Self, String> {
+    /// Reads each variable by `given`, if it is set; an error names the one that is wrong.
+    pub fn read(given: impl Fn(&str) -> Option<String>) -> Result<Self, String> {
+        let variable = |name: &str| given(name).unwrap_or_else(|| default(name).to_owned());
         let wrong = |name: &str, reason: &str| format!("variable `{name}`: {reason}");
         let deployment = Deployment::read(|name| Ok(variable(&name.to_ascii_uppercase())))?;
         let redis = match deployment.redis_url.as_str() {
@@ -168,9 +161,9 @@ mod tests {
     use super::*;
 
     fn read(pairs: &[(&str, &str)]) -> Result<Settings, String> {
-        Settings::from_variables(|name| {
+        Settings::read(|name| {
             let given = pairs.iter().find(|(given, _)| *given == name);
-            given.map_or(default(name), |(_, value)| value).to_owned()
+            given.map(|(_, value)| (*value).to_owned())
         })
     }
 

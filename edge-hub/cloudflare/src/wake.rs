@@ -4,6 +4,7 @@
 use crate::{
     body::{self, BodyError, Pieces},
     edge::Edge,
+    signature::is_signed,
 };
 use clustertalk_core::{
     http::{Answer, Problem},
@@ -11,15 +12,11 @@ use clustertalk_core::{
     protocol::ErrorCode,
     redis::Value,
 };
-use hmac::{Hmac, KeyInit, Mac};
 use serde::Deserialize;
 use serde_json::json;
-use sha2::Sha256;
 use std::rc::Rc;
 use worker::{Method, Request, RequestInit, console_warn, wasm_bindgen_futures::spawn_local};
 
-/// `sha256=` and the HMAC-SHA256 of the body under the secret `WAKE_SECRET`, in hex: as webhooks of
-/// common services are signed.
 const SIGNATURE: &str = "x-hub-signature-256";
 pub const PATH: &str = "/api/v1/wake";
 /// Bytes of a body.
@@ -103,36 +100,4 @@ async fn call(edge: &Edge, object: &str, room: &RoomName) -> worker::Result<()> 
         .fetch_with_request(Request::new_with_init(&url, &init)?)
         .await?;
     Ok(())
-}
-
-fn is_signed(secret: &[u8], signature: &str, body: &[u8]) -> bool {
-    let Some(signature) = signature.strip_prefix("sha256=").and_then(from_hex) else {
-        return false;
-    };
-    Hmac::<Sha256>::new_from_slice(secret)
-        .is_ok_and(|mac| mac.chain_update(body).verify_slice(&signature).is_ok())
-}
-
-fn from_hex(text: &str) -> Option<Vec<u8>> {
-    let digits = text.as_bytes().chunks(2);
-    digits
-        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok())
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_the_holder_of_the_secret_signs() {
-        // From RFC 4231, test case 2.
-        let signature = "sha256=5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843";
-        let body = b"what do ya want for nothing?";
-        assert!(is_signed(b"Jefe", signature, body));
-        assert!(!is_signed(b"Jeff", signature, body));
-        assert!(!is_signed(b"Jefe", signature, b"something else"));
-        assert!(!is_signed(b"Jefe", "5bdc", body));
-        assert!(!is_signed(b"Jefe", "sha256=zz", body));
-    }
 }

@@ -23,7 +23,7 @@ impl Counts {
         failed: 0,
     };
 
-    pub fn add(&mut self, other: Self) {
+    fn add(&mut self, other: Self) {
         self.passed += other.passed;
         self.failed += other.failed;
     }

@@ -1,5 +1,5 @@
 use percent_encoding::percent_decode_str;
-use worker::Url;
+use url::Url;
 
 /// Where Redis is and who we are there: `redis://USER:PASSWORD@HOST:PORT/DATABASE`, or `rediss://`
 /// for TLS.
