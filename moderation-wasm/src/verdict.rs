@@ -84,8 +84,8 @@ pub struct Finding {
     pub label: Label,
     /// 0.0 to 1.0, on the scale of [`Action::for_score`].
     pub score: f32,
-    /// The rule that found it.
-    pub rule: &'static str,
+    /// The rule that found it; else the model did.
+    pub rule: Option<&'static str>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -93,8 +93,10 @@ pub struct Verdict {
     pub action: Action,
     /// Each label once, highest first.
     pub scores: Vec<(Label, f32)>,
-    /// The rule that decided; none for a message in which nothing was found.
+    /// The rule that decided, if one did.
     pub rule: Option<&'static str>,
+    /// The model decided.
+    pub by_model: bool,
 }
 
 /// The highest finding decides; of equals the first.
@@ -108,10 +110,14 @@ pub fn decide(findings: impl IntoIterator<Item = Finding>) -> Verdict {
             scores.push((finding.label, finding.score));
         }
     }
-    let decisive = findings.first();
+    // What is too little for any action decided nothing.
+    let decisive = findings
+        .first()
+        .filter(|finding| Action::for_score(finding.score) > Action::Allow);
     Verdict {
         action: decisive.map_or(Action::Allow, |finding| Action::for_score(finding.score)),
         scores,
-        rule: decisive.map(|finding| finding.rule),
+        rule: decisive.and_then(|finding| finding.rule),
+        by_model: decisive.is_some_and(|finding| finding.rule.is_none()),
     }
 }
