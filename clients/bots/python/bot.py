@@ -2,7 +2,7 @@
 import json, os, pathlib, random, time, urllib.request
 
 EDGE, ROOM, KEY = os.environ["EDGE"], os.environ["ROOM"], os.environ["KEY"]
-PLACE = pathlib.Path("position")  # the last event that was dealt with
+PLACE, NEXT = pathlib.Path("position"), pathlib.Path("position.new")  # the last event that was dealt with
 COMMANDS = {"!ping": lambda: "pong", "!roll": lambda: f"you rolled {random.randint(1, 6)}"}
 
 
@@ -23,7 +23,8 @@ def listen():
             command = COMMANDS.get(message.get("text")) if event["event"] == "message" else None
             if command:  # the id makes sure that it is answered once, whatever happens before the next line
                 ask("messages", {"user": "bot", "id": f"re:{event['id']}", "text": command()})
-            PLACE.write_text(event["id"])
+            NEXT.write_text(event["id"])
+            NEXT.replace(PLACE)  # whole or not at all, whenever the bot ends
 
 
 while True:

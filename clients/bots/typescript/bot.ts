@@ -1,5 +1,5 @@
 // Answers !ping and !roll in a room. EDGE, ROOM and TOKEN are in the environment.
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { ChatClient, type Position } from "@clustertalk/client";
 import { WebSocket } from "ws"; // Node 22 has one of its own
 
@@ -16,7 +16,8 @@ const room = client.room(ROOM, { since });
 room.onMessage((message) => {
   const command = message.user.id === client.self?.id ? undefined : commands.get(message.text);
   if (command !== undefined) void room.send(command(), { replyTo: message });
-  writeFileSync(PLACE, JSON.stringify(message.position));
+  writeFileSync(`${PLACE}.new`, JSON.stringify(message.position));
+  renameSync(`${PLACE}.new`, PLACE); // whole or not at all, whenever the bot ends
 });
 client.onProblem(({ message }) => console.error(message));
 client.onStatus((status) => console.log(status.name));

@@ -16,12 +16,13 @@ use tokio_tungstenite::{
         self, Message,
         client::IntoClientRequest,
         http::{HeaderMap, HeaderName, HeaderValue},
+        protocol::Role,
     },
 };
 
 use crate::{
     transcript::Transcript,
-    transport::{Address, Transport},
+    transport::{Address, Silent, Transport},
 };
 
 /// The subprotocol of version 1.
@@ -125,6 +126,13 @@ impl Socket {
         let stream = self.stream.get_mut();
         stream.write_all(bytes).await?;
         Ok(stream.flush().await?)
+    }
+
+    /// The same connection, which from here on only reads: not even pings are answered.
+    pub async fn silenced(self) -> Self {
+        let silent: Box<dyn Transport> = Box::new(Silent(self.stream.into_inner()));
+        let stream = WebSocketStream::from_raw_socket(silent, Role::Client, None).await;
+        Self { stream, ..self }
     }
 
     /// Sends a frame with a `ref`; gives what answers that.

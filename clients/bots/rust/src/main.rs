@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 /// The last event that was dealt with.
 const PLACE: &str = "position";
+const NEXT: &str = "position.new";
 
 fn main() -> ! {
     loop {
@@ -43,7 +44,9 @@ fn listen() -> Result<(), Box<dyn Error>> {
                         .header("Authorization", &key)
                         .send_json(answer)?;
                 }
-                fs::write(PLACE, &id)?;
+                // Whole or not at all, whenever the bot ends.
+                fs::write(NEXT, &id)?;
+                fs::rename(NEXT, PLACE)?;
             }
             _ => {}
         }

@@ -1,15 +1,15 @@
 //! What a connection may do, as `welcome` announces it.
 
-use std::time::Duration;
-
-use anyhow::ensure;
-use serde_json::json;
+use anyhow::{Result, ensure};
+use futures_util::future::{try_join_all, try_join3};
+use serde_json::{Value, json};
+use tokio::sync::watch;
 
 use crate::{
     case::{Case, Outcome, case, refused, refused_for_a_while, same},
-    cases::delivery::flood,
+    cases::delivery::burst,
     context::{Context, Edge},
-    socket::Handshake,
+    socket::{Handshake, Socket},
 };
 
 #[rustfmt::skip]
@@ -236,37 +236,98 @@ async fn good_frame_ends_the_row(c: Context) -> Outcome {
     Ok(())
 }
 
-/// 20 answers a second of 64 KiB are more in this time than an edge and two systems buffer.
-const UNREAD: Duration = Duration::from_secs(6);
+/// More than an edge keeps for one client, and the systems of both between them.
+const UNREAD_BYTES: usize = 1_310_720;
+/// Clients that begin to read at different times. An edge sends what is on its way before the close,
+/// but does not wait for ever until it is taken: who begins long after the close finds the connection
+/// reset, and who begins before it is not slow.
+const SLOW: usize = 8;
 
 async fn slow_reader_is_closed_alone(c: Context) -> Outcome {
     let room = c.room().await?;
     let (mut quick, _) = c.resume(&c.user("quick")?, &room, None).await?;
+    let text = "All work and no play. ".repeat(c.limits().text_bytes / 22);
+    let each = burst(&c);
+    let users = UNREAD_BYTES.div_ceil(text.len() * each);
+    let count = users * each;
+
+    let (progress, _) = watch::channel(0);
+    let mut slow = Vec::new();
+    for number in 0..SLOW {
+        let socket = slow_reader(&c, &room, number).await?;
+        let begin = count * (number + 1) / SLOW;
+        slow.push(read_late(socket, progress.subscribe(), begin, count));
+    }
+    let reading = async {
+        for number in 1..=count {
+            quick.take("message").await?;
+            progress.send_replace(number);
+        }
+        Ok(())
+    };
+    let path = format!("/api/v1/rooms/{room}/messages");
+    let speaking = try_join_all((0..users).map(|speaker| {
+        let (c, path, text) = (&c, &path, &text);
+        async move {
+            let user = c.user(&format!("s{speaker}"))?;
+            for number in 0..each {
+                let body = json!({ "id": format!("s{speaker}-{number}"), "text": text });
+                c.http(&user, "POST", path, Some(body)).await?.with(201)?;
+            }
+            anyhow::Ok(())
+        }
+    }));
+    let (closes, ..) = try_join3(try_join_all(slow), reading, speaking).await?;
+    ensure!(
+        closes.contains(&Some(4501)),
+        "of readers that begin later and later, none was closed with 4501: {closes:?}"
+    );
+    let others: Vec<_> = closes
+        .iter()
+        .flatten()
+        .filter(|code| ![4501, 1006].contains(*code))
+        .collect();
+    ensure!(
+        others.is_empty(),
+        "slow readers were closed with {others:?}"
+    );
+    quick.store(&room, "q1", "undisturbed").await?;
+    Ok(())
+}
+
+/// A client in the room for which the system keeps little.
+async fn slow_reader(c: &Context, room: &str, number: usize) -> Result<Socket> {
     let handshake = Handshake {
         receive_bytes: Some(4096),
         ..Handshake::default()
     };
-    let (mut slow, _) = c.dial(Edge::First, "slow", &handshake).await?;
+    let name = format!("slow{number}");
+    let (mut slow, _) = c.dial(Edge::First, &name, &handshake).await?;
     let rooms = json!([{ "room": room }]);
-    crate::context::greet(&mut slow, &c.user("slow")?, rooms).await?;
+    crate::context::greet(&mut slow, &c.user(&name)?, rooms).await?;
     slow.take("joined").await?;
-    // Each answer has up to 64 KiB, and nobody reads them for a while.
-    let text = "All work and no play. ".repeat(c.limits().text_bytes / 22);
-    flood(&c, Edge::First, &room, "s", (2, 10), &text).await?;
-    for _ in 0..200 {
-        let history = json!({ "type": "history", "room": room, "limit": 100 });
-        // The edge may stop reading, or close before all are sent.
-        if slow.send(history).await.is_err() {
-            break;
-        }
+    Ok(slow)
+}
+
+/// Reads `count` messages once somebody else has `begin` of them; gives the code of the close that
+/// came in their place.
+async fn read_late(
+    mut slow: Socket,
+    mut progress: watch::Receiver<usize>,
+    begin: usize,
+    count: usize,
+) -> Result<Option<u16>> {
+    progress.wait_for(|read| *read >= begin).await?;
+    let mut last = 0;
+    for _ in 0..count {
+        let is_message = |frame: &Value| frame["type"] == "message";
+        let message = match slow.find_or_close("a message", is_message).await? {
+            Ok(message) => message,
+            Err(code) => return Ok(Some(code)),
+        };
+        let number = message["position"]["seq"].as_u64().unwrap_or_default();
+        ensure!(number > last, "a message in the wrong place: {message}");
+        last = number;
     }
-    tokio::time::sleep(UNREAD).await;
-    // The edge says so in a frame, but does not wait for ever until that one is taken.
-    let closed = slow.closed().await?;
-    ensure!(
-        [4501, 1006].contains(&closed),
-        "slow: closed with {closed} in the place of 4501"
-    );
-    quick.store(&room, "q1", "undisturbed").await?;
-    Ok(())
+    Ok(None)
 }

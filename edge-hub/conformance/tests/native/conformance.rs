@@ -96,11 +96,8 @@ async fn the_native_host_holds_the_protocol() {
             .filter_map(|code| code.as_str().map(str::to_owned))
             .collect()
     };
-    // Closes of clients that do not read: they often see no more than the end of the connection.
-    const UNREAD: [&str; 2] = ["4501", "4505"];
     let missing: Vec<String> = missing(&names)
         .intersection(&missing(&tokens))
-        .filter(|code| !UNREAD.contains(&code.as_str()))
         .cloned()
         .collect();
     assert!(
