@@ -59,7 +59,7 @@ pub type PerHead<T> = [T; Head::COUNT];
 
 /// Words that share a place of the table.
 pub const BUCKET: usize = 8;
-pub const BUCKETS: usize = 21_700;
+pub const BUCKETS: usize = 15_000;
 const BUCKET_BYTES: usize = BUCKET * (1 + Head::COUNT);
 
 /// The numbers before the table, as 32-bit floats.

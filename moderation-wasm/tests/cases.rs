@@ -15,7 +15,7 @@ use serde::Deserialize;
 struct Cases {
     /// Texts that the rule decides.
     hit: Vec<Hit>,
-    /// Texts that are allowed, with nothing found.
+    /// Texts that are allowed.
     near_miss: Vec<NearMiss>,
 }
 
@@ -31,6 +31,9 @@ struct Hit {
 #[serde(deny_unknown_fields)]
 struct NearMiss {
     texts: Vec<String>,
+    /// Those that the model flags all the same. They are delivered, and a moderator sees them.
+    #[serde(default)]
+    flagged_by_model: Vec<String>,
 }
 
 fn files() -> Vec<(String, Cases)> {
@@ -75,10 +78,19 @@ fn every_hit_is_found_by_its_rule() {
 fn every_near_miss_is_allowed() {
     let mut wrong = Vec::new();
     for (file, cases) in files() {
-        for text in cases.near_miss.into_iter().flat_map(|case| case.texts) {
-            let verdict = judge(&text);
-            if verdict.action != Action::Allow {
-                wrong.push(format!("{file}: {text:?}: {verdict:?}"));
+        for case in cases.near_miss {
+            let expected = [
+                (case.texts, Action::Allow),
+                (case.flagged_by_model, Action::Flag),
+            ];
+            for (texts, action) in expected {
+                for text in texts {
+                    let by_rules = verdict::decide(rules::findings(&normalise(&text).tokens));
+                    let verdict = judge(&text);
+                    if by_rules.action != Action::Allow || verdict.action != action {
+                        wrong.push(format!("{file}: {text:?}: {verdict:?}, not {action:?}"));
+                    }
+                }
             }
         }
     }

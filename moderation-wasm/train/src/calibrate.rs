@@ -7,10 +7,10 @@ use crate::metrics;
 use crate::sources::{self, Truth};
 
 /// The share of benign chat that each head may flag, and mask: together about one line in a
-/// hundred, and one in seven hundred. Chat of other places is flagged and masked more often than
+/// hundred, and one in fourteen hundred. Chat of other places is flagged and masked more often than
 /// this, so there is room to the one in two hundred that may be masked.
 pub const FLAGGED: PerHead<f64> = [0.005, 0.001_5, 0.001_5, 0.001, 0.001];
-pub const MASKED: PerHead<f64> = [0.000_6, 0.000_2, 0.000_2, 0.000_2, 0.000_2];
+pub const MASKED: PerHead<f64> = [0.000_3, 0.000_1, 0.000_1, 0.000_1, 0.000_1];
 
 /// No head flags below, or masks below, these probabilities, however rarely benign chat gets there.
 const LEAST_FLAG: f32 = 0.5;

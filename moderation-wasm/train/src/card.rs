@@ -293,6 +293,8 @@ const FAILURES: &str = "\
 - \"Abuse\" is what annotators of the sources called so. Davidson calls much African American English and any \"bitch\" offensive; EDOS is of sexism only; COLDataset and MLMA are noisy; GoEmotions' clean lines hold mild swearing.
 - Threats and advances were learned from templates more than from people: figures for them flatter.
 - Languages without a source (Korean, Portuguese, Spanish, Italian, Japanese and all others) have word lists and a few lines of ours: their coarsest words are found, little else. There are no figures for them.
+- Bad words in innocent company are flagged: \"Dostoevsky wrote The Idiot\", \"you are not stupid\". `tests/cases` lists those that are known, as `flagged_by_model`.
+- The unseen sources were looked at while features and templates were chosen. Expect lower figures on chat that nobody has seen.
 - Names, places and words nobody has seen can look like bad ones by their letters.
 - Words whose every letter is spaced by one space run together, so that where one ends is lost.
 - Of a text beyond 128 words the worst 256 words in a row count, so that length hides nothing; very long clean texts are flagged a little more often.
