@@ -45,7 +45,7 @@ impl Head {
 
     pub fn label(self) -> Label {
         match self {
-            Head::Toxic => Label::Toxicity,
+            Head::Toxic => Label::Toxic,
             Head::Hate => Label::Hate,
             Head::Spam => Label::Spam,
             Head::Sexual => Label::Sexual,

@@ -43,7 +43,7 @@ impl Action {
 pub enum Label {
     Spam,
     Scam,
-    Toxicity,
+    Toxic,
     Hate,
     Threat,
     SelfHarm,
@@ -54,7 +54,7 @@ impl Label {
     pub const ALL: [Label; 7] = [
         Label::Spam,
         Label::Scam,
-        Label::Toxicity,
+        Label::Toxic,
         Label::Hate,
         Label::Threat,
         Label::SelfHarm,
@@ -65,7 +65,7 @@ impl Label {
         match self {
             Label::Spam => "spam",
             Label::Scam => "scam",
-            Label::Toxicity => "toxicity",
+            Label::Toxic => "toxic",
             Label::Hate => "hate",
             Label::Threat => "threat",
             Label::SelfHarm => "self-harm",
@@ -99,9 +99,19 @@ pub struct Verdict {
     pub by_model: bool,
 }
 
-/// The highest finding decides; of equals the first.
+/// The highest finding decides; of equals the first. A scam is spam as well.
 pub fn decide(findings: impl IntoIterator<Item = Finding>) -> Verdict {
     let mut findings: Vec<Finding> = findings.into_iter().collect();
+    let scams = findings
+        .iter()
+        .filter(|finding| finding.label == Label::Scam);
+    let spam: Vec<Finding> = scams
+        .map(|&scam| Finding {
+            label: Label::Spam,
+            ..scam
+        })
+        .collect();
+    findings.extend(spam);
     findings.sort_by(|a, b| b.score.total_cmp(&a.score));
 
     let mut scores: Vec<(Label, f32)> = Vec::new();

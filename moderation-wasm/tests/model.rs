@@ -62,7 +62,7 @@ fn every_label_of_the_model_has_a_score() {
         (Action::Allow, None, false)
     );
     let labels = [
-        Label::Toxicity,
+        Label::Toxic,
         Label::Hate,
         Label::Spam,
         Label::Sexual,

@@ -51,7 +51,14 @@ pub fn run(project: &Project, arguments: Vec<OsString>) -> Result<()> {
     }
     let mut command = cargo();
     command
-        .args(["run", "--quiet", "--package", "clustertalk-moderation-train", "--", "--data"])
+        .args([
+            "run",
+            "--quiet",
+            "--package",
+            "clustertalk-moderation-train",
+            "--",
+            "--data",
+        ])
         .arg(&data)
         .args(task)
         .current_dir(&project.root);

@@ -70,8 +70,8 @@ pub enum Cue {
     /// A rule found the label: one word that says it all counts in a text of any length.
     RuleSpam,
     RuleScam,
-    RuleToxicity,
-    RuleSevereToxicity,
+    RuleToxic,
+    RuleSevereToxic,
     RuleHate,
     RuleThreat,
     RuleSexual,
@@ -126,8 +126,8 @@ fn rule(finding: &Finding, cues: &mut Cues) {
     let cue = match finding.label {
         Label::Spam => Cue::RuleSpam,
         Label::Scam => Cue::RuleScam,
-        Label::Toxicity if finding.score >= Action::Mask.score() => Cue::RuleSevereToxicity,
-        Label::Toxicity => Cue::RuleToxicity,
+        Label::Toxic if finding.score >= Action::Mask.score() => Cue::RuleSevereToxic,
+        Label::Toxic => Cue::RuleToxic,
         Label::Hate => Cue::RuleHate,
         Label::Threat => Cue::RuleThreat,
         Label::Sexual => Cue::RuleSexual,

@@ -50,7 +50,7 @@ fn judge(model: &Model, line: Line) -> Judged {
 fn head(label: Label) -> Option<Head> {
     match label {
         Label::Spam | Label::Scam => Some(Head::Spam),
-        Label::Toxicity => Some(Head::Toxic),
+        Label::Toxic => Some(Head::Toxic),
         Label::Hate => Some(Head::Hate),
         Label::Threat => Some(Head::Threat),
         Label::Sexual => Some(Head::Sexual),
