@@ -12,6 +12,7 @@
 //! Every step is linear in the text, and the normal form of a normal form is itself.
 
 pub mod fold;
+pub mod letters;
 mod reading;
 mod spacing;
 mod split;
@@ -41,15 +42,19 @@ pub struct Normalised {
     /// The words with one space between them; a link is `http://` and its host.
     pub text: String,
     pub tokens: Vec<Token>,
+    /// Words that may be others in disguise (`b!tch`), as letters, beside what they are in `text`.
+    pub disguised: Vec<String>,
 }
 
 pub fn normalise(text: &str) -> Normalised {
     let folded = fold::fold(text);
-    let pieces = spacing::join_spaced_letters(split::split(&folded));
+    let split = split::split(&folded);
+    let pieces = spacing::join_spaced_letters(split.pieces);
 
     let mut normalised = Normalised {
         text: String::with_capacity(folded.len()),
         tokens: Vec::with_capacity(pieces.len()),
+        disguised: split.disguised,
     };
     for piece in &pieces {
         if !normalised.text.is_empty() {

@@ -55,7 +55,7 @@ pub fn findings(tokens: &[Token]) -> Vec<Finding> {
         Finding {
             label: rule.label,
             score: rule.score,
-            rule: rule.name,
+            rule: Some(rule.name),
         }
     };
     rules.into_iter().map(finding).collect()

@@ -43,7 +43,7 @@ impl Action {
 pub enum Label {
     Spam,
     Scam,
-    Toxicity,
+    Toxic,
     Hate,
     Threat,
     SelfHarm,
@@ -54,7 +54,7 @@ impl Label {
     pub const ALL: [Label; 7] = [
         Label::Spam,
         Label::Scam,
-        Label::Toxicity,
+        Label::Toxic,
         Label::Hate,
         Label::Threat,
         Label::SelfHarm,
@@ -65,7 +65,7 @@ impl Label {
         match self {
             Label::Spam => "spam",
             Label::Scam => "scam",
-            Label::Toxicity => "toxicity",
+            Label::Toxic => "toxic",
             Label::Hate => "hate",
             Label::Threat => "threat",
             Label::SelfHarm => "self-harm",
@@ -84,8 +84,8 @@ pub struct Finding {
     pub label: Label,
     /// 0.0 to 1.0, on the scale of [`Action::for_score`].
     pub score: f32,
-    /// The rule that found it.
-    pub rule: &'static str,
+    /// The rule that found it; else the model did.
+    pub rule: Option<&'static str>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -93,13 +93,25 @@ pub struct Verdict {
     pub action: Action,
     /// Each label once, highest first.
     pub scores: Vec<(Label, f32)>,
-    /// The rule that decided; none for a message in which nothing was found.
+    /// The rule that decided, if one did.
     pub rule: Option<&'static str>,
+    /// The model decided.
+    pub by_model: bool,
 }
 
-/// The highest finding decides; of equals the first.
+/// The highest finding decides; of equals the first. A scam is spam as well.
 pub fn decide(findings: impl IntoIterator<Item = Finding>) -> Verdict {
     let mut findings: Vec<Finding> = findings.into_iter().collect();
+    let scams = findings
+        .iter()
+        .filter(|finding| finding.label == Label::Scam);
+    let spam: Vec<Finding> = scams
+        .map(|&scam| Finding {
+            label: Label::Spam,
+            ..scam
+        })
+        .collect();
+    findings.extend(spam);
     findings.sort_by(|a, b| b.score.total_cmp(&a.score));
 
     let mut scores: Vec<(Label, f32)> = Vec::new();
@@ -108,10 +120,14 @@ pub fn decide(findings: impl IntoIterator<Item = Finding>) -> Verdict {
             scores.push((finding.label, finding.score));
         }
     }
-    let decisive = findings.first();
+    // What is too little for any action decided nothing.
+    let decisive = findings
+        .first()
+        .filter(|finding| Action::for_score(finding.score) > Action::Allow);
     Verdict {
         action: decisive.map_or(Action::Allow, |finding| Action::for_score(finding.score)),
         scores,
-        rule: decisive.map(|finding| finding.rule),
+        rule: decisive.and_then(|finding| finding.rule),
+        by_model: decisive.is_some_and(|finding| finding.rule.is_none()),
     }
 }

@@ -4,6 +4,7 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use clustertalk_moderation_wasm::judge;
+use clustertalk_moderation_wasm::verdict::Action;
 
 const SHORT_BYTES: usize = 4 * 1024;
 const FACTOR: usize = 16;
@@ -59,9 +60,27 @@ fn sixteen_times_the_text_takes_about_sixteen_times_as_long() {
         "\u{200b}",
         "''''",
         "!!!!a",
+        "b!tch ",
+        "\u{202e}a",
+        "@everyone ",
+        "0123456789",
+        "💰",
     ];
     for piece in pieces {
         let linear = (0..ATTEMPTS).any(|_| is_linear(piece));
         assert!(linear, "{piece:?} takes more than its share");
+    }
+}
+
+#[test]
+fn a_megabyte_is_judged_like_its_parts() {
+    let talk = "this is an ordinary line of talk, nothing more. ".repeat(22_000);
+    assert_eq!(judge(&talk).action, Action::Allow);
+    let hidden = format!("{talk} kill yourself {talk}");
+    assert_eq!(judge(&hidden).action, Action::Block);
+    // A phrase on the border of two parts.
+    for before in 16 * 1024 - 20..16 * 1024 + 5 {
+        let text = format!("{} kill yourself {talk}", &talk[..before]);
+        assert_eq!(judge(&text).action, Action::Block, "after {before} bytes");
     }
 }

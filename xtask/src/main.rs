@@ -12,6 +12,7 @@ mod setup;
 mod test;
 mod tidy;
 mod toolchain;
+mod train;
 mod up;
 
 use std::{ffi::OsString, process::ExitCode};
@@ -55,6 +56,11 @@ const COMMANDS: &[(&str, &str, &str)] = &[
     ),
     ("tidy", "Check the project's invariants", tidy::HELP),
     ("codegen", "Write the generated files", codegen::HELP),
+    (
+        "train",
+        "Train the model of the moderation component",
+        train::HELP,
+    ),
     ("setup", "Install what is missing", setup::HELP),
 ];
 
@@ -99,6 +105,7 @@ fn run(command: &str, arguments: Vec<OsString>) -> Result<bool> {
             let [] = switches(arguments, [])?;
             tidy::run(&project)
         }
+        "train" => train::run(&project, arguments),
         "codegen" => {
             let [check] = switches(arguments, ["check"])?;
             codegen::run(&project, check)

@@ -28,8 +28,8 @@ use self::settings::{Admin, Settings};
 pub use self::settings::{DEFAULT_LOG, LogFormat, RedisUrl};
 use self::tools::{Color, VARIABLES};
 pub use self::tools::{
-    Database, Edge, Erase, Export, History, Rooms, Send, Stats, Tail, Token, TokenRole, User,
-    Verify,
+    Database, Edge, Erase, Export, History, Policy, Rooms, Score, Send, Stats, Tail, Token,
+    TokenRole, User, Verify,
 };
 use crate::{server::Origins, toml_file::FileError};
 
@@ -71,6 +71,9 @@ enum RawCommand {
     /// Export or erase what Redis holds of a user.
     #[command(subcommand)]
     User(User),
+    /// Ask the moderation what it makes of texts.
+    #[command(subcommand)]
+    Policy(Policy),
     /// Make a token for development, signed with a secret of the application.
     Token(Token),
     /// Look for misconfigurations; exits with 1 if there is one that must be mended.
@@ -116,6 +119,8 @@ pub enum Command {
     Stats(Stats),
     Verify(Verify),
     User(User),
+    /// With the values of the environment for variables of the application.
+    Policy(Policy, BTreeMap<String, String>),
     /// With the values of the environment for variables of the application.
     Token(Token, BTreeMap<String, String>),
     /// What to look at, and whether to answer with JSON. Settings that contradict each other are a
@@ -246,6 +251,7 @@ pub fn read() -> Result<Command, ConfigError> {
             user.database().find()?;
             Command::User(user)
         }
+        RawCommand::Policy(policy) => Command::Policy(policy, spin_variables()),
         RawCommand::Token(token) => Command::Token(token, spin_variables()),
         RawCommand::Completions { shell } => {
             let mut script = Vec::new();

@@ -36,6 +36,7 @@ fn main() -> ExitCode {
             Command::Stats(stats) => command::stats::run(stats).await,
             Command::Verify(verify) => command::verify::run(verify).await,
             Command::User(user) => command::user::run(user).await,
+            Command::Policy(policy, variables) => command::policy::run(policy, &variables).await,
             Command::Token(token, variables) => command::token::run(&token, &variables),
             Command::Doctor(config, json) => command::doctor::run(*config, json).await,
             Command::Print(text) => command::output::print(&text),

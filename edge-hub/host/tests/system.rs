@@ -26,6 +26,7 @@ mod system {
     mod operations_doc;
     mod operators;
     mod origins;
+    mod policy;
     mod presence;
     mod private_rooms;
     mod rates;

@@ -57,6 +57,11 @@ pub fn is_leet_symbol(c: char) -> bool {
     !c.is_alphanumeric() && leet(c).is_some()
 }
 
+/// The letter that a digit or symbol most often stands for, else itself.
+pub fn likeliest_letter(c: char) -> char {
+    leet(c).map_or(c, |leet| leet.first)
+}
+
 /// Other scripts' letters become the Latin ones they look like, if the word has Latin letters
 /// too; a word in one script is left as it is.
 pub fn without_lookalikes(word: &str) -> Option<String> {
@@ -99,7 +104,7 @@ fn is_too_long(word: &str) -> bool {
     vocabulary::runs(word).nth(LONGEST_DISGUISE).is_some()
 }
 
-fn plain_latin(c: char) -> char {
+pub fn plain_latin(c: char) -> char {
     if c.is_ascii() {
         return c;
     }
@@ -107,7 +112,7 @@ fn plain_latin(c: char) -> char {
     lookup(&LATIN_LOOKALIKES, base).unwrap_or(base)
 }
 
-fn is_latin(c: char) -> bool {
+pub fn is_latin(c: char) -> bool {
     c.is_ascii_alphabetic() || matches!(c, '\u{c0}'..='\u{24f}' | '\u{1e00}'..='\u{1eff}')
 }
 

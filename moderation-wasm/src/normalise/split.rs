@@ -5,11 +5,15 @@ use std::borrow::Cow;
 use unicode_normalization::char::is_combining_mark;
 
 use super::fold::{fold, is_spaceless};
+use super::letters;
 use super::reading;
 use super::vocabulary;
 use crate::hash;
 
 include!(concat!(env!("OUT_DIR"), "/domains.rs"));
+
+/// What a space counts where a sign counts one: in `s*p*a*m t*o*o` it parts words.
+const SPACE: usize = 2;
 
 /// Longest name in the domain name system, in bytes.
 const HOST_BYTES: usize = 253;
@@ -27,14 +31,23 @@ pub struct Link<'a> {
 
 pub struct Word<'a> {
     pub text: Cow<'a, str>,
-    /// Characters between this word and what is before it.
+    /// Signs between this word and what is before it; a space counts for two.
     pub gap: usize,
 }
 
+pub struct Split<'a> {
+    pub pieces: Vec<Piece<'a>>,
+    /// See [`super::Normalised::disguised`].
+    pub disguised: Vec<String>,
+}
+
 /// The links and words of a folded text in order.
-pub fn split(text: &str) -> Vec<Piece<'_>> {
+pub fn split(text: &str) -> Split<'_> {
     let mut splitter = Splitter {
-        pieces: Vec::with_capacity(text.len() / 4),
+        split: Split {
+            pieces: Vec::with_capacity(text.len() / 4),
+            disguised: Vec::new(),
+        },
         gap: 0,
     };
     for field in text.split(char::is_whitespace) {
@@ -46,13 +59,13 @@ pub fn split(text: &str) -> Vec<Piece<'_>> {
             }
             None => splitter.split_words(field),
         }
-        splitter.gap += 1;
+        splitter.gap += SPACE;
     }
-    splitter.pieces
+    splitter.split
 }
 
 struct Splitter<'a> {
-    pieces: Vec<Piece<'a>>,
+    split: Split<'a>,
     gap: usize,
 }
 
@@ -80,6 +93,9 @@ impl<'a> Splitter<'a> {
             self.push_word(Cow::Borrowed(word));
             return;
         }
+        if chunk.contains(reading::is_leet_symbol) {
+            self.split.disguised.extend(letters::undisguised(chunk));
+        }
         for (index, part) in chunk.split(reading::is_leet_symbol).enumerate() {
             self.gap += usize::from(index > 0);
             let word = without_apostrophes(part);
@@ -96,7 +112,7 @@ impl<'a> Splitter<'a> {
     }
 
     fn push(&mut self, piece: Piece<'a>) {
-        self.pieces.push(piece);
+        self.split.pieces.push(piece);
         self.gap = 0;
     }
 }

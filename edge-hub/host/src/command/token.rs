@@ -12,11 +12,8 @@ use clustertalk_core::{
 };
 use serde_json::json;
 
-use super::{edge_client::secret, output::print};
-use crate::{
-    application::Application,
-    config::{Token, TokenRole},
-};
+use super::{application_without_edge, edge_client::secret, output::print};
+use crate::config::{Token, TokenRole};
 
 pub fn run(token: &Token, variables: &BTreeMap<String, String>) -> Result<()> {
     let issuers = match &token.secret_file {
@@ -61,13 +58,7 @@ pub fn run(token: &Token, variables: &BTreeMap<String, String>) -> Result<()> {
 fn configured(token: &Token, variables: &BTreeMap<String, String>) -> Result<Issuers> {
     let mut values = variables.clone();
     if token.manifest.exists() {
-        let mut given = variables.clone();
-        // What an edge says itself.
-        for name in ["redis_url", "anonymous", "limits"] {
-            given.entry(name.to_owned()).or_default();
-        }
-        given.insert("redis_url".to_owned(), "redis://127.0.0.1:6379".to_owned());
-        values = Application::load(&token.manifest, &given)?.variables;
+        values = application_without_edge(&token.manifest, variables)?.variables;
     }
     let value = |name: &str| values.get(name).map_or("", String::as_str);
     Issuers::parse(value("identity"), value("identity_secrets"))

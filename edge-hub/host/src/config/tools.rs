@@ -307,3 +307,31 @@ fn lifetime(text: &str) -> Result<Duration, String> {
         lifetime => Ok(lifetime),
     }
 }
+
+#[derive(Debug, Clone, Subcommand)]
+pub enum Policy {
+    /// Judge texts as the application's moderation would: lines of JSON in, lines of JSON out.
+    Score(Score),
+}
+
+#[derive(Debug, Clone, Args)]
+#[command(after_help = SCORE_FORM)]
+pub struct Score {
+    /// Read and write a JSON object a line.
+    #[arg(long, required = true)]
+    pub jsonl: bool,
+    /// The application, whose moderation is asked.
+    #[arg(long, value_name = "FILE", default_value = "spin.toml")]
+    pub manifest: PathBuf,
+    /// Another moderation component than the application's.
+    #[arg(long, value_name = "FILE")]
+    pub component: Option<PathBuf>,
+    /// Where compiled components are kept.
+    #[arg(long, value_name = "DIR", default_value = ".clustertalk")]
+    pub data: PathBuf,
+}
+
+const SCORE_FORM: &str = r#"In, on standard input:   {"id": 7, "text": "This is spam"}
+Out, in the same order:  {"id": 7, "scores": {"spam": 0.75, …}, "action": "mask"}
+A score of 0.5 or more flags, of 0.75 masks, of 0.95 blocks. A line that cannot be judged is answered
+with {"id", "line", "error": {"code", "message"}}, and makes the command exit with 1 in the end."#;

@@ -506,7 +506,7 @@ webhooks = "{{ webhooks }}"
 memory_bytes = 16_777_216
 deadline_ms = 200
 [component.hub.tool.clustertalk.dependencies."clustertalk:moderation/moderator@1.0.0"]
-memory_bytes = 33_554_432
+memory_bytes = 8_388_608
 deadline_ms = 50
 fail = "FAIL"
 [component.hub.tool.clustertalk.dependencies."clustertalk:analytics/recorder@1.0.0"]

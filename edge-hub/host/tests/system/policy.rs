@@ -1,0 +1,127 @@
+//! `clustertalk policy`, as its user meets it.
+
+use std::{path::Path, process::Stdio};
+
+use serde_json::{Value, json};
+use tokio::{io::AsyncWriteExt, process::Command};
+
+use super::{
+    command_line::run,
+    harness::{Site, clustertalk, within},
+};
+
+fn score(site: &Site) -> Command {
+    let mut command = clustertalk("policy");
+    command.args(["score", "--jsonl", "--manifest"]);
+    command.arg(site.path("spin.toml"));
+    let data = Path::new(env!("CARGO_TARGET_TMPDIR")).join("system");
+    command.arg("--data").arg(data);
+    command
+}
+
+/// What comes of these lines: the exit code, the answers, and the last word.
+async fn scored(site: &Site, lines: Vec<u8>) -> (i32, Vec<Value>, String) {
+    let mut child = score(site)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .expect("a program");
+    let mut input = child.stdin.take().expect("it is piped");
+    let writing = tokio::spawn(async move {
+        input.write_all(&lines).await.expect("all is read");
+    });
+    let output = within("the scores", child.wait_with_output())
+        .await
+        .expect("an end");
+    writing.await.expect("all is written");
+    let answers = String::from_utf8(output.stdout).expect("text");
+    let answers = answers
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
+    let error = String::from_utf8(output.stderr).expect("text");
+    (output.status.code().expect("a code"), answers, error)
+}
+
+#[tokio::test]
+async fn texts_are_scored_in_their_order() {
+    let site = Site::new();
+    let texts = [
+        ("This is spam", "mask"),
+        ("good morning everybody", "allow"),
+    ];
+    let lines: String = (0..2_000)
+        .map(|id| {
+            let line = json!({ "id": id, "text": texts[id % 2].0, "more": "is left alone" });
+            format!("{line}\n")
+        })
+        .collect();
+    let (code, answers, error) = scored(&site, lines.into_bytes()).await;
+    assert_eq!((code, error.as_str()), (0, ""));
+    assert_eq!(answers.len(), 2_000);
+    for (id, answer) in answers.iter().enumerate() {
+        assert_eq!(answer["id"], id);
+        assert_eq!(answer["action"], texts[id % 2].1, "{answer}");
+        for class in ["toxic", "hate", "spam", "sexual", "threat"] {
+            let score = answer["scores"][class].as_f64().expect("a score");
+            assert!((0.0..=1.0).contains(&score), "{answer}");
+        }
+    }
+    assert!(answers[0]["scores"]["spam"].as_f64() >= Some(0.75));
+}
+
+#[tokio::test]
+async fn a_line_that_is_none_is_told_and_the_others_are_scored() {
+    let site = Site::new();
+    let mut lines = Vec::new();
+    lines.extend(b"nonsense\n\n{\"id\":\"a\",\"text\":\"hello\"}\n{\"id\":\"b\"}\n\xff\n");
+    lines.extend(
+        json!({ "id": "long", "text": "a".repeat(1_000_000) })
+            .to_string()
+            .bytes(),
+    );
+    lines.push(b'\n');
+    lines.extend(vec![b'x'; 9 * 1024 * 1024]);
+    lines.extend(b"\n{\"id\":\"last\",\"text\":\"This is spam\"}");
+    let (code, answers, error) = scored(&site, lines).await;
+    assert_eq!(code, 1);
+    assert!(error.contains("4 lines were not judged"), "{error}");
+    let codes: Vec<_> = answers
+        .iter()
+        .map(|answer| (&answer["id"], &answer["line"], &answer["error"]["code"]))
+        .map(|(id, line, code)| json!([id, line, code]))
+        .collect();
+    let expected = json!([
+        [null, 1, "bad_json"],
+        ["a", null, null],
+        [null, 4, "bad_json"],
+        [null, 5, "bad_json"],
+        ["long", null, null],
+        [null, 7, "too_large"],
+        ["last", null, null],
+    ]);
+    assert_eq!(json!(codes), expected);
+    assert_eq!(answers[6]["action"], "mask");
+}
+
+#[tokio::test]
+async fn another_component_may_be_asked() {
+    let site = Site::new();
+    let missing = site.path("missing.wasm");
+    let (code, _, error) = run(score(&site)
+        .arg("--component")
+        .arg(&missing)
+        .stdin(Stdio::null()))
+    .await;
+    assert_eq!(code, 1);
+    assert!(error.contains("missing.wasm"), "{error}");
+    let same = site.path("moderation.wasm");
+    let (code, output, _) = run(score(&site)
+        .arg("--component")
+        .arg(&same)
+        .stdin(Stdio::null()))
+    .await;
+    assert_eq!((code, output.as_str()), (0, ""));
+}
