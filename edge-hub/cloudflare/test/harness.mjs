@@ -28,7 +28,7 @@ export async function until(found, what) {
   }
 }
 
-async function freePort() {
+export async function freePort() {
   const server = net.createServer();
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address();
@@ -90,12 +90,24 @@ export class Redis {
   }
 }
 
+/** The runtime takes ports that were free a moment ago, and does not start if one no longer is. */
+async function listen(workers, attempts = 5) {
+  const server = createTestHarness({ workers });
+  try {
+    const { url } = await server.listen();
+    return { server, url };
+  } catch (error) {
+    if (error.code !== "ERR_RUNTIME_FAILURE" || attempts === 1) throw error;
+    console.log(`not started: ${error.message}`);
+    await server.close().catch(() => {});
+    return listen(workers, attempts - 1);
+  }
+}
+
 /** The Worker, with these variables. */
 export async function startWorker(redis, vars = {}, configPath = CONFIG) {
-  const server = createTestHarness({
-    workers: [{ configPath, vars: { REDIS_URL: redis.url, ANONYMOUS: "true", ...vars } }],
-  });
-  const { url } = await server.listen();
+  const workers = [{ configPath, vars: { REDIS_URL: redis.url, ANONYMOUS: "true", ...vars } }];
+  const { server, url } = await listen(workers);
   return {
     url,
     socketUrl: `ws://${url.host}/ws`,

@@ -15,7 +15,7 @@ openssl("x509", "-req", "-in", "redis.csr", "-CA", "ca.crt", "-CAkey", "ca.key",
   "-copy_extensions", "copy");
 // The runtime trusts what Node.js is told to trust, and asks once, when it is loaded.
 process.env.NODE_EXTRA_CA_CERTS = path.join(folder, "ca.crt");
-const { Client, Redis, startWorker } = await import("./harness.mjs");
+const { Client, Redis, freePort, startWorker } = await import("./harness.mjs");
 
 /** The user that docs/redis.md makes, with a password of ours. */
 async function rights() {
@@ -24,12 +24,13 @@ async function rights() {
   return command.replaceAll("\\\n", " ").trim().split(/\s+/).map((word) => (word === ">PASSWORD" ? ">p@ss word" : word));
 }
 
-let redis, worker;
+let redis, worker, port;
 before(async () => {
   redis = await Redis.start();
+  port = await freePort();
   await redis.command("CONFIG", "SET", "tls-cert-file", path.join(folder, "redis.crt"), "tls-key-file",
     path.join(folder, "redis.key"), "tls-ca-cert-file", path.join(folder, "ca.crt"), "tls-auth-clients", "no",
-    "tls-port", `${redis.port + 1}`);
+    "tls-port", `${port}`);
   await redis.command(...(await rights()));
 });
 after(async () => {
@@ -39,7 +40,7 @@ after(async () => {
 });
 
 test("a_chat_over_tls_as_an_acl_user", async () => {
-  const url = `rediss://clustertalk:p%40ss%20word@localhost:${redis.port + 1}`;
+  const url = `rediss://clustertalk:p%40ss%20word@localhost:${port}`;
   worker = await startWorker({ url });
   const ada = await (await Client.connect(worker)).hello("ada");
   ada.say("over TLS", "tls-1");
@@ -50,7 +51,7 @@ test("a_chat_over_tls_as_an_acl_user", async () => {
 });
 
 test("a_wrong_password_is_no_edge_and_says_so", async () => {
-  worker = await startWorker({ url: `rediss://clustertalk:wrong@localhost:${redis.port + 1}` });
+  worker = await startWorker({ url: `rediss://clustertalk:wrong@localhost:${port}` });
   const ready = await worker.fetch("/readyz");
   assert.equal(ready.status, 503);
   const told = worker.logs().map(({ message }) => message).join("\n");
