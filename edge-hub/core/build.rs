@@ -1,9 +1,21 @@
 //! Digests of the Lua scripts: EVALSHA wants them with every call, and a hub instance lives for
-//! one event only, so they are computed here.
+//! one event only, so they are computed here. And the description of the HTTP API as it is served,
+//! without the white space that people read it by.
 
 use sha1::{Digest, Sha1};
+use std::{env, fs, path::Path};
 
 fn main() {
+    digest_scripts();
+    let path = "../protocol/openapi.json";
+    println!("cargo::rerun-if-changed={path}");
+    let text = fs::read_to_string(path).unwrap_or_else(|error| panic!("{path}: {error}"));
+    let out = env::var_os("OUT_DIR").expect("cargo says where");
+    let out = Path::new(&out).join("openapi.json");
+    fs::write(&out, minified(&text)).unwrap_or_else(|error| panic!("{}: {error}", out.display()));
+}
+
+fn digest_scripts() {
     for name in [
         "append",
         "erase",
@@ -20,9 +32,26 @@ fn main() {
     ] {
         let path = format!("src/redis/{name}.lua");
         println!("cargo::rerun-if-changed={path}");
-        let source = std::fs::read(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+        let source = fs::read(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
         let digest = Sha1::digest(source);
         let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
         println!("cargo::rustc-env=SHA1_OF_{}={digest}", name.to_uppercase());
     }
+}
+
+/// JSON without white space between its tokens.
+fn minified(text: &str) -> String {
+    let (mut in_string, mut escaped) = (false, false);
+    text.chars()
+        .filter(|&char| {
+            let kept = in_string || !char.is_ascii_whitespace();
+            match char {
+                _ if escaped => escaped = false,
+                '\\' if in_string => escaped = true,
+                '"' => in_string = !in_string,
+                _ => {}
+            }
+            kept
+        })
+        .collect()
 }

@@ -67,6 +67,11 @@ pub const GUESTS: [Guest; 4] = [
 /// The guest that holds the built web client.
 const WEB: &str = "web";
 
+/// The web client alone, into clients/web/dist.
+pub fn web_client(project: &Project) -> Result<()> {
+    web_client::build(project)
+}
+
 /// Builds the named parts; all of them if none is named.
 pub fn run(project: &Project, names: &[String]) -> Result<()> {
     let parts = parts(names)?;

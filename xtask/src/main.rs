@@ -2,6 +2,7 @@
 
 mod bench;
 mod build;
+mod cloudflare;
 mod codegen;
 mod component;
 mod dev;
@@ -47,6 +48,11 @@ const COMMANDS: &[(&str, &str, &str)] = &[
         "bench",
         "Measure the hot path and print one table",
         bench::HELP,
+    ),
+    (
+        "cloudflare",
+        "Run, build, test or deploy the edge as a Worker",
+        cloudflare::HELP,
     ),
     ("tidy", "Check the project's invariants", tidy::HELP),
     ("codegen", "Write the generated files", codegen::HELP),
@@ -94,6 +100,7 @@ fn run(command: &str, arguments: Vec<OsString>) -> Result<bool> {
         "bench" => bench::run(&project, arguments),
         "build" => build::run(&project, &names(arguments)?),
         "test" => return test::run(&project, &names(arguments)?),
+        "cloudflare" => return cloudflare::run(&project, arguments),
         "tidy" => {
             let [] = switches(arguments, [])?;
             tidy::run(&project)
@@ -118,7 +125,7 @@ fn print_help(command: Option<&OsString>) -> Result<bool> {
     }
     println!("Usage: cargo xtask <command> [arguments]\n\nCommands:");
     for (name, line, _) in COMMANDS {
-        println!("  {name:<8} {line}");
+        println!("  {name:<10} {line}");
     }
     println!("\n`cargo xtask <command> --help` says more.");
     Ok(true)

@@ -1,7 +1,7 @@
 //! `cargo xtask setup`: installs what is missing and is silent about what is there.
 
+mod npm;
 pub mod packages;
-mod web_packages;
 
 use anyhow::{Context, Result, bail};
 
@@ -22,7 +22,8 @@ what they need, so there is no need to run this first.
                   them, Debian 12's own Rust for WebAssembly is used, with a standard library
                   built under target/ (about 90 s a target, once)
   Redis           redis-server and redis-cli, or valkey's; not if REDIS_URL is set
-  npm packages    of clients/web, when its package-lock.json has changed
+  npm packages    of clients/web, when its package-lock.json has changed; of edge-hub/cloudflare
+                  only for `cargo xtask cloudflare` and its tests
 
   --tests         what only the tests need besides: Chromium, and Python 3.11 or newer with venv
 
@@ -38,8 +39,12 @@ pub enum Need {
     WebPackages,
     /// With which a virtual environment can be made.
     Python,
+    /// Of edge-hub/cloudflare: a gigabyte, so only whoever builds the Worker asks for it.
+    CloudflarePackages,
     Tests,
 }
+
+pub use npm::version as node_version;
 
 pub fn run(project: &Project, tests: bool) -> Result<()> {
     let mut needs = vec![
@@ -93,8 +98,13 @@ pub fn ensure(project: &Project, needs: &[Need]) -> Result<()> {
             packages.add_debian(&[debian::LINT_PACKAGE]);
         }
     }
-    if needs.contains(&Need::WebPackages) {
-        web_packages::check_node()?;
+    let folders = [
+        (Need::WebPackages, "clients/web"),
+        (Need::CloudflarePackages, "edge-hub/cloudflare"),
+    ];
+    let folders = folders.iter().filter(|(need, _)| needs.contains(need));
+    if folders.clone().next().is_some() {
+        npm::check_node()?;
     }
     packages.install(project, PackageManager::find())?;
 
@@ -104,8 +114,8 @@ pub fn ensure(project: &Project, needs: &[Need]) -> Result<()> {
             debian.build_std(project, target)?;
         }
     }
-    if needs.contains(&Need::WebPackages) {
-        web_packages::install(project)?;
+    for (_, folder) in folders {
+        npm::install(project, folder)?;
     }
     Ok(())
 }

@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 
 use crate::{
     build::{self, GUESTS},
-    codegen, process,
+    cloudflare, codegen, process,
     project::Project,
     setup::{self, Need},
     tidy,
@@ -36,6 +36,7 @@ and, alone on the last line, `N passed, N failed`.
   web         vitest
   http-schema the HTTP API against its description, by schemathesis: good and bad requests
   conformance the native host against PROTOCOL.md, by `clustertalk-conformance`
+  cloudflare  the Worker in the platform's own runtime, beside a native edge
   browser     the built edge with pages in Chromium, and with the packed client in Chromium and Node
 ";
 
@@ -114,6 +115,12 @@ const GROUPS: &[Group] = &[
         needs: &[Need::Redis],
         parts: COMPONENTS,
         run: conformance,
+    },
+    Group {
+        name: "cloudflare",
+        needs: cloudflare::TEST_NEEDS,
+        parts: COMPONENTS,
+        run: cloudflare,
     },
     Group {
         name: "lint",
@@ -236,14 +243,25 @@ fn conformance(project: &Project) -> Result<Counts> {
 }
 
 /// With the host that the other tests use.
+fn cloudflare(project: &Project) -> Result<Counts> {
+    build_host(project)?;
+    cloudflare::build(project)?;
+    report::count(&mut cloudflare::tests(project)?)
+}
+
+/// With the host that the other tests use.
 fn browser(project: &Project) -> Result<Counts> {
+    build_host(project)?;
+    npm(project, &["run", "test:browser"])
+}
+
+fn build_host(project: &Project) -> Result<()> {
     process::run(
         cargo()
             .args(["test", "--no-run", "--quiet", "--target-dir"])
             .arg(project.target())
             .current_dir(&project.root),
-    )?;
-    npm(project, &["run", "test:browser"])
+    )
 }
 
 fn lint(project: &Project) -> Result<Counts> {
@@ -264,6 +282,9 @@ fn lint_guests(project: &Project) -> Result<Counts> {
         let mut command = toolchain.cargo(project, target, "clippy")?;
         for guest in GUESTS.iter().filter(|guest| guest.target == target) {
             command.args(["--package", guest.package]);
+        }
+        if target == Target::Unknown {
+            command.args(["--package", cloudflare::PACKAGE]);
         }
         process::run(command.args(["--", "--deny", "warnings"]))?;
     }

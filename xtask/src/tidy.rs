@@ -17,6 +17,7 @@ Checks what ARCHITECTURE.md promises and no compiler holds:
   core        reads no clock, socket, thread, file, environment or random source
   hub         and commands know neither Redis nor GRIP
   host        uses only a few modules of core
+  worker      uses nothing of std that compiles for it and panics there
   environment is read by edge-hub/host/src/config.rs alone
   crates      no platform depends on another, components on nothing of ours
   components  moderation and analytics import nothing (they must be built)
@@ -49,6 +50,7 @@ const CHECKS: &[(&str, Check)] = &[
     ("host", |_, files| {
         Ok(host_decides_nothing_about_chat(files))
     }),
+    ("worker", |_, files| Ok(worker_asks_the_platform(files))),
     ("environment", |_, files| {
         Ok(one_file_reads_the_environment(files))
     }),
@@ -101,6 +103,31 @@ fn core_is_pure(files: &[SourceFile]) -> Vec<Problem> {
                 problems.push(Problem::new(
                     &file.path,
                     format!("core does no IO and draws no numbers, but uses {name}"),
+                ));
+            }
+        }
+    }
+    problems
+}
+
+/// The target has these, and each call of them panics at run time.
+fn worker_asks_the_platform(files: &[SourceFile]) -> Vec<Problem> {
+    const MODULES: &[&str] = &["env", "fs", "net", "os", "process", "thread"];
+    const CLOCKS: &[&str] = &["time::Instant", "time::SystemTime", "time::UNIX_EPOCH"];
+    let mut problems = Vec::new();
+    for file in files
+        .iter()
+        .filter(|file| file.path.starts_with("edge-hub/cloudflare/src/"))
+    {
+        for path in file.rust().paths_under("std") {
+            let first = path.split("::").next().unwrap_or_default();
+            let is_clock = CLOCKS.iter().any(|clock| path.starts_with(clock)) || path == "time::*";
+            if MODULES.contains(&first) || is_clock {
+                problems.push(Problem::new(
+                    &file.path,
+                    format!(
+                        "a Worker has no std::{path}: ask the platform (clock.rs for the time)"
+                    ),
                 ));
             }
         }
@@ -289,6 +316,20 @@ mod tests {
         );
         assert_eq!(core("tokio::spawn(work);"), 1);
         assert_eq!(core("use std::time::*;"), 1);
+    }
+
+    #[test]
+    fn a_worker_may_use_durations_and_no_clock() {
+        let worker = |text| {
+            check(
+                worker_asks_the_platform,
+                "edge-hub/cloudflare/src/edge.rs",
+                text,
+            )
+        };
+        assert_eq!(worker("use std::{rc::Rc, time::Duration};"), 0);
+        assert_eq!(worker("use std::time::Instant;"), 1);
+        assert_eq!(worker("std::thread::sleep(span);"), 1);
     }
 
     #[test]

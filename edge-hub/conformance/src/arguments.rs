@@ -62,10 +62,10 @@ pub struct Arguments {
     /// Cases that run side by side.
     #[arg(long, default_value_t = 8, value_name = "COUNT", value_parser = clap::value_parser!(u8).range(1..=32))]
     pub parallel: u8,
-    /// How often each latency is measured; 0 leaves that out. Done only if no case failed, and
-    /// without `--only`.
-    #[arg(long, default_value_t = 50, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(0..=1000))]
-    pub latency: u16,
+    /// How often each latency is measured, 50 times if nothing else is said; 0 leaves that out. Done
+    /// only if no case failed, and with `--only` if it is asked for.
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(0..=1000))]
+    pub latency: Option<u16>,
     /// Write the result as JUnit XML.
     #[arg(long, value_name = "FILE")]
     pub junit: Option<PathBuf>,

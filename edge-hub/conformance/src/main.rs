@@ -33,6 +33,9 @@ use report::Report;
 use token::Issuer;
 use transport::Address;
 
+/// How often each latency is measured.
+const LATENCIES: u16 = 50;
+
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -73,8 +76,14 @@ async fn run(arguments: Arguments) -> Result<bool> {
         time: began.elapsed(),
     };
     let mut all_well = report.counts().failed == 0;
-    if all_well && arguments.only.is_empty() && arguments.latency > 0 {
-        match latency::measure(&target, usize::from(arguments.latency)).await {
+    let usual = if arguments.only.is_empty() {
+        LATENCIES
+    } else {
+        0
+    };
+    let samples = arguments.latency.unwrap_or(usual);
+    if all_well && samples > 0 {
+        match latency::measure(&target, usize::from(samples)).await {
             Ok(rows) => report.latency = rows,
             Err(error) => {
                 eprintln!("error: latencies could not be measured: {error:#}");

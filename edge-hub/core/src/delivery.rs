@@ -8,6 +8,7 @@ mod cursor;
 mod notice;
 pub mod outbox;
 mod pages;
+mod presence;
 mod publication;
 pub mod room;
 
@@ -16,5 +17,6 @@ pub use cursor::{Offer, RoomCursor};
 pub use notice::{Concern, Kind as NoticeKind, Notice};
 pub use outbox::Outbox;
 pub use pages::{Catch, CatchUp, Lost, Reason, catch_up, joined, page};
+pub use presence::RoomPresence;
 pub use publication::{Ephemeral, Publication, frame};
 pub use room::Room;

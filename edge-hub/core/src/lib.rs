@@ -18,6 +18,7 @@
 //! 2. Feed one event: [`hub::Hub::handle`].
 //! 3. Drain the effects. Those for the host are kept, in order.
 //! 4. If one is to be performed here (a review, an append, …), do it and go to 2 with its answer.
+//!    [`perform::run`] does steps 2 to 4 for a platform that has connections of its own.
 //! 5. Take the session bytes: [`hub::Hub::session`]. Hand them and the kept effects to the host,
 //!    which stores the bytes before it reads the next frame.
 //!
@@ -35,12 +36,15 @@
 pub mod api;
 pub mod auth;
 pub mod delivery;
+pub mod deployment;
 pub mod effect;
 pub mod event;
+pub mod http;
 pub mod hub;
 pub mod ids;
 pub mod limits;
 pub mod log;
+pub mod perform;
 pub mod protocol;
 pub mod redis;
 pub mod statistics;

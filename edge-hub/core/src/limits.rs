@@ -1,5 +1,7 @@
 //! What a connection may do. Announced in `welcome` where a client can act on it.
 
+pub mod pace;
+
 use crate::time::millis;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;

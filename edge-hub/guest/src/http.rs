@@ -1,32 +1,19 @@
-//! The HTTP API: what `protocol/openapi.json` describes, for bots, servers and networks that block
-//! WebSockets.
+//! The HTTP API over WASI HTTP; what is answered is core's to say.
 
-mod answer;
-mod caller;
-mod command;
-mod events;
-mod messages;
-mod people;
-mod query;
-mod rooms;
-mod stats;
-
-use crate::perform::Performer;
-use crate::settings::{self, Settings};
-use answer::{Answer, Problem};
-use caller::Caller;
-use clustertalk_core::api::{self, Configuration, Found, Health, Operation};
-use clustertalk_core::ids::{RoomName, UserId};
-use clustertalk_core::protocol::{AnnouncedLimits, ErrorCode, SUBPROTOCOL};
-use clustertalk_core::statistics::Scope;
-use clustertalk_core::store::RoomList;
+use crate::perform::Imports;
+use crate::settings;
+use clustertalk_core::http::{Answer, Api, Body, BrokenBody, Events, Head, Problem, Reply};
+use clustertalk_core::protocol::ErrorCode;
 use clustertalk_core::time::{Timestamp, millis};
-use query::Query;
-use spin_sdk::http::{IncomingRequest, Method, ResponseOutparam, Scheme};
+use futures::{SinkExt, Stream, StreamExt};
+use spin_sdk::http::{
+    Headers, IncomingRequest, Method, OutgoingResponse, ResponseOutparam, Scheme,
+};
 use spin_sdk::http_component;
+use std::pin::Pin;
 
-/// `protocol/openapi.json` without white space.
-const DESCRIPTION: &str = include_str!(concat!(env!("OUT_DIR"), "/openapi.json"));
+/// How long one wait for news lasts. A client that went away is noticed after at most this.
+const WAIT_MS: u32 = 3_000;
 
 #[http_component]
 async fn http(request: IncomingRequest, out: ResponseOutparam) {
@@ -34,181 +21,121 @@ async fn http(request: IncomingRequest, out: ResponseOutparam) {
         Ok(settings) => settings,
         Err(error) => {
             eprintln!("{error}");
-            return answer::problem(Problem::because(ErrorCode::Internal, &error))
-                .send(out)
-                .await;
+            return send(Problem::because(ErrorCode::Internal, &error).into(), out).await;
         }
     };
-    let performer = Performer::new(&settings, "http", "http");
-    let asked = Asked::of(&request);
-    let problem = match asked {
-        Ok(asked) if asked.operation == Operation::Events => {
-            match events::begin(asked, &request, &performer, &settings) {
-                Ok(stream) => return stream.run(&performer, &settings, out).await,
-                Err(problem) => problem,
+    let imports = Imports::new(&settings.redis_url);
+    let api = Api::new(&imports, &settings, now(), settings::seed());
+    let head = head(&request);
+    match api.answer(&head, &mut Incoming::Whole(Some(request))).await {
+        Reply::Answer(answer) => send(answer, out).await,
+        Reply::Events(events) => follow(events, &api, &imports, &settings, out).await,
+    }
+}
+
+fn head(request: &IncomingRequest) -> Head {
+    let method = match request.method() {
+        Method::Get => "GET".to_owned(),
+        Method::Head => "HEAD".to_owned(),
+        Method::Post => "POST".to_owned(),
+        Method::Put => "PUT".to_owned(),
+        Method::Patch => "PATCH".to_owned(),
+        Method::Delete => "DELETE".to_owned(),
+        other => format!("{other:?}"),
+    };
+    let headers = request.headers().entries();
+    let headers = headers
+        .into_iter()
+        .map(|(name, value)| (name.to_ascii_lowercase(), value));
+    let head = Head {
+        method,
+        target: request.path_with_query().unwrap_or_default(),
+        headers: headers.collect(),
+        ..Head::default()
+    };
+    let text = |name| {
+        let value = head.values(name).next()?;
+        String::from_utf8(value.to_vec()).ok()
+    };
+    Head {
+        is_secure: matches!(request.scheme(), Some(Scheme::Https))
+            || text("x-forwarded-proto").as_deref() == Some("https"),
+        authority: request
+            .authority()
+            .or_else(|| text("host"))
+            .unwrap_or_default(),
+        ..head
+    }
+}
+
+/// The body of a request, begun when somebody asks for it.
+enum Incoming {
+    Whole(Option<IncomingRequest>),
+    Begun(Pin<Box<dyn Stream<Item = Result<Vec<u8>, BrokenBody>>>>),
+}
+
+impl Body for Incoming {
+    async fn piece(&mut self) -> Option<Result<Vec<u8>, BrokenBody>> {
+        if let Self::Whole(request) = self {
+            let pieces = request.take()?.into_body_stream();
+            *self = Self::Begun(Box::pin(pieces.map(|piece| piece.map_err(|_| BrokenBody))));
+        }
+        match self {
+            Self::Whole(_) => None,
+            Self::Begun(pieces) => pieces.next().await,
+        }
+    }
+}
+
+async fn send(answer: Answer, out: ResponseOutparam) {
+    let length = answer.body.len().to_string();
+    let headers = answer.headers.iter();
+    let headers = headers.map(|(name, value)| (*name, value.as_str()));
+    let response = response(
+        answer.status,
+        headers.chain([("content-length", length.as_str())]),
+    );
+    // The caller may be gone; there is nobody left to tell.
+    let _ = out.set_with_body(response, answer.body).await;
+}
+
+fn response<'a>(
+    status: u16,
+    headers: impl Iterator<Item = (&'a str, &'a str)>,
+) -> OutgoingResponse {
+    let headers: Vec<_> = headers
+        .map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec()))
+        .collect();
+    let headers = Headers::from_list(&headers).unwrap_or_else(|_| Headers::new());
+    let response = OutgoingResponse::new(headers);
+    let _ = response.set_status_code(status);
+    response
+}
+
+async fn follow(
+    mut events: Events,
+    api: &Api<'_, Imports>,
+    imports: &Imports,
+    settings: &settings::Settings,
+    out: ResponseOutparam,
+) {
+    let answer = response(200, Events::HEADERS.into_iter());
+    let mut body = answer.take_body();
+    out.set(answer);
+    while let Some(piece) = events.piece(now()) {
+        if body.send(piece.into_bytes()).await.is_err() {
+            return;
+        }
+        if let Some(seq) = events.waits_beyond() {
+            let log = settings.keyspace.log(events.room());
+            if imports.await_entry(&log, seq, WAIT_MS).is_err() {
+                return;
             }
         }
-        Ok(asked) => match respond(asked, request, &performer, &settings).await {
-            Ok(answer) => return answer.send(out).await,
-            Err(problem) => problem,
-        },
-        Err(problem) => problem,
-    };
-    answer::problem(problem).send(out).await;
-}
-
-/// What a request asks for.
-pub struct Asked {
-    operation: Operation,
-    room: Option<RoomName>,
-    /// Whom the path names: whom it is about.
-    about: Option<UserId>,
-    query: Query,
-}
-
-impl Asked {
-    fn of(request: &IncomingRequest) -> Result<Self, Problem> {
-        let target = request.path_with_query().unwrap_or_default();
-        let (path, query) = target.split_once('?').unwrap_or((&target, ""));
-        let method = match request.method() {
-            Method::Get => "GET".to_owned(),
-            Method::Head => "HEAD".to_owned(),
-            Method::Post => "POST".to_owned(),
-            Method::Put => "PUT".to_owned(),
-            Method::Patch => "PATCH".to_owned(),
-            Method::Delete => "DELETE".to_owned(),
-            other => format!("{other:?}"),
-        };
-        let (operation, room, user) = match api::find(&method, path) {
-            Found::Operation {
-                operation,
-                room,
-                user,
-            } => (operation, room, user),
-            Found::OtherMethods(allow) => return Err(Problem::method(allow)),
-            Found::Nothing => return Err(Problem::new(ErrorCode::NotFound)),
-        };
-        let bad = |code| move || Problem::new(code);
-        let room = room.map(|name| {
-            let name = query::decoded(name);
-            let name = name.and_then(|name| RoomName::parse(name).ok());
-            name.ok_or_else(bad(ErrorCode::BadRoom))
-        });
-        let about = user.map(|id| {
-            let id = query::decoded(id).and_then(|id| UserId::parse(id).ok());
-            id.ok_or_else(bad(ErrorCode::BadUser))
-        });
-        Ok(Self {
-            operation,
-            room: room.transpose()?,
-            about: about.transpose()?,
-            query: Query::parse(query)?,
-        })
+        if events.read_on(api).await.is_err() {
+            return;
+        }
     }
-
-    /// The room of a path that names one.
-    fn room(&self) -> Result<&RoomName, Problem> {
-        let room = self.room.as_ref();
-        room.ok_or_else(|| Problem::new(ErrorCode::Internal))
-    }
-}
-
-async fn respond(
-    asked: Asked,
-    request: IncomingRequest,
-    performer: &Performer<'_>,
-    settings: &Settings,
-) -> Result<Answer, Problem> {
-    let caller = || Caller::of(&request, settings, performer, now());
-    let kind = match asked.operation {
-        Operation::Health => return Ok(Answer::json(200, &Health { status: "ok" })),
-        Operation::Ready => {
-            performer.command(&["PING".to_owned()])?;
-            return Ok(Answer::json(200, &Health { status: "ready" }));
-        }
-        Operation::Description => return Ok(description(settings)),
-        Operation::Configuration => return Ok(configuration(&request, settings)),
-        Operation::Rooms => return rooms::list(&asked, performer, settings, &caller()?),
-        Operation::TotalFigures => {
-            return stats::stats(performer, settings, Scope::Overall, &caller()?, now());
-        }
-        Operation::RoomFigures => {
-            let (room, caller) = (asked.room()?, caller()?);
-            caller.reading(settings, room)?;
-            rooms::admitted(&asked, performer, &caller)?;
-            return stats::stats(performer, settings, Scope::Room(room), &caller, now());
-        }
-        Operation::Room => return rooms::look(&asked, performer, settings, caller()?),
-        Operation::Messages => return messages::read(&asked, performer, settings, &caller()?),
-        Operation::Post => {
-            let caller = caller()?;
-            return messages::post(&asked, performer, settings, caller, request).await;
-        }
-        Operation::Presence => return people::present(&asked, performer, settings, &caller()?),
-        Operation::Members => {
-            return people::list(&asked, performer, settings, caller()?, RoomList::Granted);
-        }
-        Operation::Bans => {
-            return people::list(&asked, performer, settings, caller()?, RoomList::Bans);
-        }
-        Operation::Mutes => {
-            return people::list(&asked, performer, settings, caller()?, RoomList::Mutes);
-        }
-        Operation::LookRead => return people::look_read(&asked, performer, settings, caller()?),
-        Operation::Events => return Err(Problem::new(ErrorCode::Internal)),
-        // The rest are frames.
-        Operation::Read => "read",
-        Operation::Create => "create",
-        Operation::Configure => "configure",
-        Operation::DeleteRoom => "delete_room",
-        Operation::Grant => "grant",
-        Operation::Revoke => "revoke",
-        Operation::KickFromRoom | Operation::Kick => "kick",
-        Operation::Ban => "ban",
-        Operation::Mute => "mute",
-        Operation::Unban | Operation::Unmute => "unban",
-        Operation::Direct => "direct",
-    };
-    let caller = caller()?;
-    command::perform(kind, asked, performer, settings, caller, request).await
-}
-
-/// The description of this API, as it is here: without the alternative of no credentials where none do
-/// not do.
-fn description(settings: &Settings) -> Answer {
-    let text = if settings.anonymous {
-        DESCRIPTION.to_owned()
-    } else {
-        DESCRIPTION.replacen(r#""security":[{},"#, r#""security":["#, 1)
-    };
-    Answer::text(text)
-}
-
-/// What a client needs before it connects.
-fn configuration(request: &IncomingRequest, settings: &Settings) -> Answer {
-    let header = |name: &str| {
-        let values = request.headers().get(name);
-        values
-            .first()
-            .and_then(|value| String::from_utf8(value.clone()).ok())
-    };
-    let authority = request
-        .authority()
-        .or_else(|| header("host"))
-        .unwrap_or_default();
-    let secure = matches!(request.scheme(), Some(Scheme::Https))
-        || header("x-forwarded-proto").as_deref() == Some("https");
-    let scheme = if secure { "wss" } else { "ws" };
-    Answer::json(
-        200,
-        &Configuration {
-            protocol: SUBPROTOCOL,
-            websocket_url: format!("{scheme}://{authority}/ws"),
-            anonymous: settings.anonymous,
-            default_rooms: settings.hub.default_rooms.clone(),
-            limits: AnnouncedLimits::from(&settings.hub.limits),
-        },
-    )
 }
 
 fn now() -> Timestamp {

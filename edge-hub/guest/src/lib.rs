@@ -36,7 +36,6 @@ use bindings::exports::clustertalk::websocket::handler::{
 };
 use clustertalk_core::hub::Hub;
 use clustertalk_core::time::Timestamp;
-use perform::{Performed, Performer};
 
 struct Component;
 
@@ -62,9 +61,9 @@ impl Guest for Component {
             };
         };
         let connection = from_wit::connection(connection);
-        let performer = Performer::new(&settings, &connection.edge, &connection.id);
         // 1. Restore.
-        let mut hub = match Hub::restore(&settings.hub, connection, &session, settings::seed()) {
+        let seed = settings::seed();
+        let mut hub = match Hub::restore(&settings.hub, connection.clone(), &session, seed) {
             Ok(hub) => hub,
             Err(_) => {
                 let effects = vec![to_wit::close(
@@ -73,7 +72,9 @@ impl Guest for Component {
                 return Outcome { session, effects };
             }
         };
-        let effects = run(&mut hub, &performer, Timestamp::from_millis(now), event);
+        // 2. to 4. Feed the event, drain the effects, perform what can be performed here.
+        let at = Timestamp::from_millis(now);
+        let effects = perform::run(&mut hub, &settings, &connection, at, event);
         // 5. The session bytes go back with the effects.
         Outcome {
             session: hub.session(),
@@ -83,25 +84,4 @@ impl Guest for Component {
                 .collect::<Vec<Effect>>(),
         }
     }
-}
-
-/// Feeds an event and the answers that follow from it; returns what is left for the host.
-fn run(
-    hub: &mut Hub<'_>,
-    performer: &Performer<'_>,
-    now: Timestamp,
-    event: clustertalk_core::event::Event,
-) -> Vec<perform::ForHost> {
-    let mut for_host = Vec::new();
-    let mut next = Some(event);
-    while let Some(event) = next.take() {
-        // 2. Feed one event. 3. Drain the effects. 4. Perform what can be performed here.
-        for effect in hub.handle(now, event) {
-            match performer.perform(now, effect) {
-                Performed::Here(answer) => next = Some(answer),
-                Performed::ByHost(effect) => for_host.push(effect),
-            }
-        }
-    }
-    for_host
 }

@@ -90,7 +90,7 @@ impl Handler for Driver {
         let next = self.0.event(Event::Opened).await;
         // Else whoever connects anew for each frame would be read at once.
         let addresses = &self.0.edge.paces().addresses;
-        let read_after = addresses.wait(Instant::now(), self.0.address_bucket);
+        let read_after = addresses.wait(self.0.address_bucket);
         Next { read_after, ..next }
     }
 
@@ -309,10 +309,9 @@ impl Driven {
 
     /// Takes one frame from its buckets; answers how long to wait before the next is read.
     fn take_frame(&self) -> Duration {
-        let now = Instant::now();
         let paces = self.edge.paces();
-        let of_address = paces.addresses.take(now, self.address_bucket);
-        let of_user = self.user_bucket.map(|user| paces.users.take(now, user));
+        let of_address = paces.addresses.take(self.address_bucket);
+        let of_user = self.user_bucket.map(|user| paces.users.take(user));
         of_address.max(of_user.unwrap_or_default())
     }
 

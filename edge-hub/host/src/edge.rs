@@ -153,7 +153,7 @@ impl Edge {
             return None;
         }
         match request.uri().path() {
-            "/healthz" => Some(state(StatusCode::OK, r#"{"status":"ok"}"#)),
+            "/healthz" => Some(state(StatusCode::OK, self.healthy())),
             "/readyz" => Some(match self.unready().await {
                 None => state(StatusCode::OK, r#"{"status":"ready"}"#),
                 Some(reason) => {
@@ -169,6 +169,17 @@ impl Edge {
             }),
             _ => None,
         }
+    }
+
+    /// That it runs, and which build of each component: the same digests on every platform.
+    fn healthy(&self) -> String {
+        let components: BTreeMap<String, String> = self
+            .sandbox
+            .snapshot()
+            .into_iter()
+            .map(|metrics| (metrics.component, metrics.digest.to_string()))
+            .collect();
+        serde_json::json!({ "status": "ok", "components": components }).to_string()
     }
 
     /// Why this edge should get no traffic, if so.

@@ -7,6 +7,7 @@ use crate::statistics::Figures;
 use crate::store::RoomRole;
 use crate::time::Timestamp;
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// How the service is.
 #[derive(Clone, Debug, Serialize)]
@@ -14,6 +15,9 @@ use serde::Serialize;
 pub struct Health {
     /// `ok` or `ready`.
     pub status: &'static str,
+    /// The digest of each component, with `ok`, from a host that knows them.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub components: BTreeMap<String, String>,
 }
 
 /// What a client needs before it connects.

@@ -241,6 +241,17 @@ impl Room {
         }
     }
 
+    /// A room that stood at `position` when its host's memory was lost. Whoever followed it has
+    /// everything up to there, and follows on without a word: what came since is read when the
+    /// subscription is confirmed.
+    pub fn resumed(name: RoomName, limits: &Limits, memory: Memory, position: Position) -> Self {
+        Self {
+            cursor: RoomCursor::new(position, memory.tags),
+            state: State::Standing,
+            ..Self::new(name, limits, memory)
+        }
+    }
+
     pub const fn name(&self) -> &RoomName {
         &self.name
     }
@@ -272,6 +283,7 @@ impl Room {
     #[must_use = "effects that are not performed are promises broken"]
     pub fn handle(&mut self, input: Input) -> Vec<Effect> {
         match input {
+            Input::Subscribed if self.state == State::Standing => self.check(),
             Input::Subscribed => self.read_newest(Duration::ZERO),
             Input::Published(entry) => self.published(entry),
             Input::Check => self.check(),

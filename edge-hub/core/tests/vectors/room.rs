@@ -21,6 +21,9 @@ struct Vector {
     _why: String,
     #[serde(default)]
     page_messages: Option<usize>,
+    /// Where it stood when its host's memory was lost.
+    #[serde(default)]
+    resumed: Option<String>,
     steps: Vec<Step>,
 }
 
@@ -190,7 +193,13 @@ fn room_vectors_hold() {
         let mut limits = Limits::default();
         limits.page_messages = vector.page_messages.unwrap_or(limits.page_messages);
         let general = RoomName::parse("general").unwrap();
-        let mut room = Room::new(general, &limits, Memory::default());
+        let mut room = match vector.resumed {
+            None => Room::new(general, &limits, Memory::default()),
+            Some(position) => {
+                let position = position.parse().expect("SEQ-TAG");
+                Room::resumed(general, &limits, Memory::default(), position)
+            }
+        };
         let mut tickets = Tickets::default();
         for (index, Step { input, effects }) in vector.steps.into_iter().enumerate() {
             let effects_told: Vec<Value> = room

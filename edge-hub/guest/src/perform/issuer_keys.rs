@@ -1,10 +1,6 @@
-//! Loads the keys of an issuer: from Redis, where some edge has put them, or over HTTP.
+//! What an issuer answers, through WASI HTTP.
 
-use super::Performer;
-use clustertalk_core::auth::{Cached, KeySet, KeysUrl, Lookup, SET_BYTES};
-use clustertalk_core::event::NoAnswer;
-use clustertalk_core::redis::{Value, issuer_keys};
-use clustertalk_core::time::Timestamp;
+use clustertalk_core::auth::{KeysUrl, SET_BYTES};
 use wasi::clocks::monotonic_clock::subscribe_duration;
 use wasi::http::outgoing_handler;
 use wasi::http::types::{
@@ -18,45 +14,8 @@ use wasi::io::streams::StreamError;
 const FETCH_NANOS: u64 = 2_500_000_000;
 const CHUNK_BYTES: u64 = 16 << 10;
 
-impl Performer<'_> {
-    pub fn load_keys(
-        &self,
-        now: Timestamp,
-        url: &KeysUrl,
-        refresh: bool,
-    ) -> Result<KeySet, NoAnswer> {
-        let keyspace = &self.settings.keyspace;
-        let stored = self.command(&issuer_keys::read(keyspace, url))?;
-        let cached = match &stored[..] {
-            [Value::Bytes(text)] => std::str::from_utf8(text).ok().and_then(Cached::parse),
-            _ => None,
-        };
-        if let Lookup::Use(keys) = Cached::look(cached.as_ref(), now, refresh) {
-            return Ok(keys);
-        }
-        let asked = self.command(&issuer_keys::ask(keyspace, url, &self.edge))?;
-        if let [Value::Bytes(_)] = asked[..] {
-            let body = fetch(url);
-            let loaded =
-                body.and_then(|body| Cached::loaded(now, &body).map_err(|error| error.to_string()));
-            match loaded {
-                Ok((keys, text)) => {
-                    // If this fails the next edge asks again, a minute later.
-                    let _ = self.command(&issuer_keys::store(keyspace, url, text));
-                    return Ok(keys);
-                }
-                Err(error) => {
-                    eprintln!("no keys from {url}: {error}");
-                    let _ = self.command(&issuer_keys::asked_in_vain(keyspace, url));
-                }
-            }
-        }
-        Cached::otherwise(cached, now, refresh).ok_or(NoAnswer)
-    }
-}
-
 /// The body behind a URL. No redirect is followed: the URL is what the operator wrote.
-fn fetch(url: &KeysUrl) -> Result<String, String> {
+pub fn fetch(url: &KeysUrl) -> Result<String, String> {
     let deadline = subscribe_duration(FETCH_NANOS);
     let response = answer(&request(url)?, &deadline)?;
     match response.status() {

@@ -13,7 +13,7 @@ use std::{
 
 use clustertalk_core::{
     delivery::{
-        self, Ephemeral, Notice, NoticeKind, Publication,
+        self, Ephemeral, Notice, NoticeKind, Publication, RoomPresence,
         room::{Effect, Input, Memory, ReadTicket, Ticket, Told},
     },
     ids::{Position, RoomName, UserId},
@@ -25,9 +25,8 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval, sleep},
 };
 
-use self::presence::Presence;
 use super::{Figures, Follower, Relay, RoomHandle};
-use crate::{queue::DEFAULT_QUEUE_BYTES, store::StoreError, traces, websocket::encode_text};
+use crate::{clock, queue::DEFAULT_QUEUE_BYTES, store::StoreError, traces, websocket::encode_text};
 
 /// How often a room looks after itself.
 const TICK: Duration = Duration::from_secs(1);
@@ -88,7 +87,7 @@ pub struct Room {
     attaching: HashMap<u64, Follower>,
     /// What `room` holds of [`CACHED`].
     cached: usize,
-    presence: Presence,
+    presence: RoomPresence,
     active_at: Instant,
     checked_at: Instant,
     needed_at: Instant,
@@ -106,7 +105,7 @@ impl Room {
             followers: HashMap::new(),
             attaching: HashMap::new(),
             cached: 0,
-            presence: Presence::default(),
+            presence: RoomPresence::default(),
             active_at: now,
             checked_at: now,
             needed_at: now,
@@ -145,7 +144,7 @@ impl Room {
             Ok(Some(Publication::Entry(entry))) => self.feed(Input::Published(entry), None).await,
             Ok(Some(Publication::Ephemeral(ephemeral))) => self.ephemeral(ephemeral),
             Ok(Some(Publication::Deleted)) => {
-                self.presence = Presence::default();
+                self.presence = RoomPresence::default();
                 self.feed(Input::Deleted, None).await;
             }
             Ok(None) => {}
@@ -325,8 +324,8 @@ impl Room {
         if !self.attaching.contains_key(&reader) {
             return;
         }
-        if told.is_joined && self.presence.stale() {
-            self.presence.read(&self.relay.store, &self.name).await;
+        if told.is_joined && self.presence.is_stale(clock::steady()) {
+            presence::read(&mut self.presence, &self.relay.store, &self.name).await;
         }
         let Some(follower) = self.attaching.get(&reader) else {
             return;
@@ -334,7 +333,7 @@ impl Room {
         if told.is_joined {
             self.presence.note(&follower.user);
         }
-        let frame = told.frame(&self.name, &self.presence.members);
+        let frame = told.frame(&self.name, self.presence.members());
         follower.queue.push(encode_text(&frame.encode()));
     }
 
@@ -344,8 +343,8 @@ impl Room {
             Figures::count(&self.relay.figures.diverged, 1);
             tracing::warn!(room = %self.name, "the log is another one: a failover lost its tail");
         }
-        self.presence.read(&self.relay.store, &self.name).await;
-        let frame = told.frame(&self.name, &self.presence.members);
+        presence::read(&mut self.presence, &self.relay.store, &self.name).await;
+        let frame = told.frame(&self.name, self.presence.members());
         let encoded = encode_text(&frame.encode());
         for follower in self.followers.values() {
             follower.queue.push(encoded.clone());
@@ -399,7 +398,7 @@ impl Room {
     }
 
     fn announce_presence(&mut self) {
-        for frame in self.presence.due(&self.name) {
+        for frame in self.presence.due(clock::steady(), &self.name) {
             let encoded = encode_text(&frame.encode());
             for follower in self.followers.values() {
                 follower.queue.push(encoded.clone());
@@ -418,13 +417,11 @@ impl Room {
         if self.checked_at.elapsed() >= every {
             self.feed(Input::Check, None).await;
         }
-        if self.presence.refresh_is_due() {
+        if self.presence.refresh_is_due(clock::steady()) {
             let everyone = self.followers.values().chain(self.attaching.values());
             let present = everyone.map(|follower| &follower.user).collect();
-            let unwelcome = self
-                .presence
-                .refresh(&self.relay, &self.name, &present)
-                .await;
+            let unwelcome =
+                presence::refresh(&mut self.presence, &self.relay, &self.name, &present).await;
             for user in unwelcome {
                 self.ask_again(user);
             }
