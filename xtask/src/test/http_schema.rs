@@ -11,11 +11,7 @@ use std::{
 use anyhow::{Context, Result};
 
 use super::report::Counts;
-use crate::{
-    process::{self, LongStep},
-    project::{Project, write_if_changed},
-    toolchain::cargo,
-};
+use crate::{process, project::Project, setup, toolchain::cargo};
 
 const FOLDER: &str = "edge-hub/host/tests/http_schema";
 
