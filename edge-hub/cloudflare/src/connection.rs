@@ -318,6 +318,7 @@ impl Connection {
         for (room, frame) in announcements {
             // Told once; who misses it misses nothing that lasts.
             let _ = performer.announce(&room, &frame).await;
+            edge.announced(&room, &self.id, &frame);
         }
     }
 

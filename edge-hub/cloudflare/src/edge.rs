@@ -12,9 +12,9 @@ use crate::{
     wake::wake_others,
 };
 use clustertalk_core::{
-    delivery::{Concern, Notice},
+    delivery::{Concern, Notice, Publication},
     ids::{Position, RoomName, Seq},
-    protocol::CloseCode,
+    protocol::{CloseCode, ServerFrame},
     statistics::{bring_up, room_commands},
     time::Timestamp,
 };
@@ -321,6 +321,15 @@ impl Edge {
         }
     }
 
+    /// A connection told everyone in a room something that is not kept. Without a subscription those
+    /// here are told of it here, and those elsewhere who sleep are not.
+    pub fn announced(&self, room: &RoomName, from: &str, frame: &ServerFrame) {
+        if self.subscriber.is_none() {
+            let payload = Publication::announce(from, &frame.encode());
+            self.published(room, payload.into_bytes());
+        }
+    }
+
     /// Something was appended to a room.
     pub fn look(&self, room: &RoomName) {
         if let Some(handle) = self.rooms.borrow().get(room) {
@@ -445,6 +454,17 @@ impl Edge {
                 self.changed(&room);
             }
         }
+    }
+
+    /// Brings the overall figures up to date with a room's, which nobody here may follow, while
+    /// nobody waits for it.
+    pub fn count_soon(self: &Rc<Self>, room: &RoomName) {
+        let (edge, room) = (Rc::clone(self), room.clone());
+        spawn_local(async move {
+            if edge.count(&room).await.is_err() {
+                edge.changed(&room);
+            }
+        });
     }
 
     /// Brings the overall figures up to date with a room's.

@@ -49,6 +49,7 @@ async fn ask(edge: &Rc<Edge>, mut request: Request) -> Result<Response> {
         Reply::Answer(answer) => {
             if let Some(room) = &answer.stored_in {
                 edge.appended(room);
+                edge.count_soon(room);
             }
             respond(answer)
         }

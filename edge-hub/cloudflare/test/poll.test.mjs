@@ -44,6 +44,20 @@ test("objects_wake_each_other", async () => {
   await worker.close();
 });
 
+test("what_is_not_kept_is_told_within_an_object", async () => {
+  const worker = await start(20_000);
+  const at = { headers: { "cf-connecting-ip": addressOf(0, 2) } };
+  const ada = await (await Client.connect(worker, at)).hello("ada", [{ room: "tech" }]);
+  const bob = await (await Client.connect(worker, at)).hello("bob", [{ room: "tech" }]);
+  ada.send({ type: "typing", room: "tech" });
+  const typing = await bob.first(({ type }) => type === "typing");
+  assert.equal(typing.user.id, "ada");
+  bob.send({ type: "ping", ref: "p" });
+  await bob.first(({ type }) => type === "pong");
+  assert.equal(ada.frames.filter(({ type }) => type === "typing").length, 0, "not to who types");
+  await worker.close();
+});
+
 test("a_signed_request_wakes_and_no_other", async () => {
   const worker = await start(20_000);
   const ada = await (await Client.connect(worker)).hello("ada", [{ room: "random" }]);

@@ -28,7 +28,12 @@ async fn http(request: IncomingRequest, out: ResponseOutparam) {
     let api = Api::new(&imports, &settings, now(), settings::seed());
     let head = head(&request);
     match api.answer(&head, &mut Incoming::Whole(Some(request))).await {
-        Reply::Answer(answer) => send(answer, out).await,
+        Reply::Answer(answer) => {
+            if let Some(room) = &answer.stored_in {
+                api.bring_overall_up(room).await;
+            }
+            send(answer, out).await;
+        }
         Reply::Events(events) => follow(events, &api, &imports, &settings, out).await,
     }
 }

@@ -19,7 +19,9 @@ pub struct Answer {
     pub status: u16,
     pub headers: Vec<(&'static str, String)>,
     pub body: Vec<u8>,
-    /// A room in whose log something was stored by this, for a host that hears of it in no other way.
+    /// A room in whose log something was stored by this. The overall figures are behind with it
+    /// ([`Api::bring_overall_up`](super::Api::bring_overall_up)), and a host that hears of news in no
+    /// other way has to look.
     pub stored_in: Option<RoomName>,
 }
 

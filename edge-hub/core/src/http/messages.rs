@@ -142,8 +142,6 @@ impl<I: Io> Api<'_, I> {
         }
         fields.insert("room".to_owned(), room.to_string().into());
         let ack = self.run(speaker, room.clone(), fields).await?;
-        // A room that no socket follows has no host to do this.
-        self.bring_overall_up(room).await;
         let mut answer = Answer::json(201, &ack);
         answer.stored_in = Some(room.clone());
         Ok(answer)

@@ -34,8 +34,9 @@ impl<I: Io> Api<'_, I> {
         })
     }
 
-    /// Brings the overall figures up to date with a room's. If it fails, the next message does it.
-    pub(super) async fn bring_overall_up(&self, room: &RoomName) {
+    /// Brings the overall figures up to date with a room's, which nobody else may do for one that no
+    /// socket follows. If it fails, the next message does it.
+    pub async fn bring_overall_up(&self, room: &RoomName) {
         let keyspace = &self.deployment.keyspace;
         let commands = room_commands(keyspace, room, self.now);
         if let Ok(replies) = self.replies(&commands).await
