@@ -6,6 +6,7 @@ mod cloudflare;
 mod codegen;
 mod component;
 mod dev;
+mod moderators;
 mod process;
 mod project;
 mod setup;
@@ -54,6 +55,11 @@ const COMMANDS: &[(&str, &str, &str)] = &[
         "Run, build, test or deploy the edge as a Worker",
         cloudflare::HELP,
     ),
+    (
+        "moderators",
+        "Build and try the example moderators in three languages",
+        moderators::HELP,
+    ),
     ("tidy", "Check the project's invariants", tidy::HELP),
     ("codegen", "Write the generated files", codegen::HELP),
     (
@@ -99,6 +105,7 @@ fn run(command: &str, arguments: Vec<OsString>) -> Result<bool> {
         "dev" => dev::run(&project, arguments),
         "bench" => bench::run(&project, arguments),
         "build" => build::run(&project, &names(arguments)?),
+        "moderators" => moderators::run(&project, &names(arguments)?),
         "test" => return test::run(&project, &names(arguments)?),
         "cloudflare" => return cloudflare::run(&project, arguments),
         "tidy" => {

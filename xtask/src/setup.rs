@@ -2,6 +2,7 @@
 
 mod npm;
 pub mod packages;
+mod python;
 
 use anyhow::{Context, Result, bail};
 
@@ -23,7 +24,8 @@ what they need, so there is no need to run this first.
                   built under target/ (about 90 s a target, once)
   Redis           redis-server and redis-cli, or valkey's; not if REDIS_URL is set
   npm packages    of clients/web, when its package-lock.json has changed; of edge-hub/cloudflare
-                  only for `cargo xtask cloudflare` and its tests
+                  only for `cargo xtask cloudflare`, of
+                  components/moderators/javascript only for `cargo xtask moderators`
 
   --tests         what only the tests need besides: Chromium, and Python 3.11 or newer with venv
 
@@ -41,10 +43,13 @@ pub enum Need {
     Python,
     /// Of edge-hub/cloudflare: a gigabyte, so only whoever builds the Worker asks for it.
     CloudflarePackages,
+    /// Of components/moderators/javascript.
+    ModeratorPackages,
     Tests,
 }
 
 pub use npm::version as node_version;
+pub use python::program as python_program;
 
 pub fn run(project: &Project, tests: bool) -> Result<()> {
     let mut needs = vec![
@@ -101,6 +106,7 @@ pub fn ensure(project: &Project, needs: &[Need]) -> Result<()> {
     let folders = [
         (Need::WebPackages, "clients/web"),
         (Need::CloudflarePackages, "edge-hub/cloudflare"),
+        (Need::ModeratorPackages, "components/moderators/javascript"),
     ];
     let folders = folders.iter().filter(|(need, _)| needs.contains(need));
     if folders.clone().next().is_some() {

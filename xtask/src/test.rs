@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 
 use crate::{
     build::{self, GUESTS},
-    cloudflare, codegen, process,
+    cloudflare, codegen, moderators, process,
     project::Project,
     setup::{self, Need},
     tidy,
@@ -37,6 +37,7 @@ and, alone on the last line, `N passed, N failed`.
   http-schema the HTTP API against its description, by schemathesis: good and bad requests
   conformance the native host against PROTOCOL.md, by `clustertalk-conformance`
   cloudflare  the Worker in the platform's own runtime, beside a native edge
+  moderators  the example moderators in Rust, JavaScript and Python, in the host's sandbox
   browser     the built edge with pages in Chromium, and with the packed client in Chromium and Node
 ";
 
@@ -121,6 +122,12 @@ const GROUPS: &[Group] = &[
         needs: cloudflare::TEST_NEEDS,
         parts: COMPONENTS,
         run: cloudflare,
+    },
+    Group {
+        name: "moderators",
+        needs: moderators::NEEDS,
+        parts: COMPONENTS,
+        run: try_moderators,
     },
     Group {
         name: "lint",
@@ -227,19 +234,29 @@ fn rust(project: &Project) -> Result<Counts> {
 
 /// The native host by the program that any edge can be held to, and that program by its faults.
 fn conformance(project: &Project) -> Result<Counts> {
-    // The host as the other tests build it, so that it is compiled once.
-    process::run(
-        cargo()
-            .args(["test", "--no-run", "--quiet", "--target-dir"])
-            .arg(project.target())
-            .current_dir(&project.root),
-    )?;
+    build_host(project)?;
     report::count(
         cargo()
             .args(["test", "--test", "native", "--target-dir"])
             .arg(project.target())
             .current_dir(&project.root),
     )
+}
+
+/// One test for each language, with the host that the other tests use.
+fn try_moderators(project: &Project) -> Result<Counts> {
+    build_host(project)?;
+    let mut counts = Counts::default();
+    for language in moderators::Language::ALL {
+        match moderators::try_out(project, language) {
+            Ok(()) => counts.passed += 1,
+            Err(error) => {
+                process::fail(&format!("{error:#}"));
+                counts.failed += 1;
+            }
+        }
+    }
+    Ok(counts)
 }
 
 /// With the host that the other tests use.

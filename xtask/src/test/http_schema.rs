@@ -11,11 +11,7 @@ use std::{
 use anyhow::{Context, Result};
 
 use super::report::Counts;
-use crate::{
-    process::{self, LongStep},
-    project::{Project, write_if_changed},
-    toolchain::cargo,
-};
+use crate::{process, project::Project, setup, toolchain::cargo};
 
 const FOLDER: &str = "edge-hub/host/tests/http_schema";
 
@@ -157,34 +153,5 @@ impl Drop for Edge {
 /// Installs schemathesis, exactly as `requirements.txt` has it, unless it is there.
 fn install(project: &Project) -> Result<PathBuf> {
     let requirements = project.path(FOLDER).join("requirements.txt");
-    let wanted = fs::read(&requirements).context("requirements.txt")?;
-    let folder = project.path("target/tools/http-schema");
-    let program = folder.join("bin/schemathesis");
-    // A copy of what was installed, inside the folder that it describes.
-    let installed = folder.join("installed.txt");
-    if program.is_file() && fs::read(&installed).is_ok_and(|old| old == wanted) {
-        return Ok(program);
-    }
-    let _ = fs::remove_dir_all(&folder);
-    process::run(Command::new("python3").args(["-m", "venv"]).arg(&folder))?;
-    LongStep {
-        verb: "Installing",
-        what: "schemathesis into target/tools (once, about 20 s)",
-        log: project.state("http-schema.log")?,
-        time_limit: None,
-    }
-    .run(
-        Command::new(folder.join("bin/python"))
-            .args([
-                "-m",
-                "pip",
-                "install",
-                "--require-hashes",
-                "--only-binary=:all:",
-            ])
-            .args(["--no-input", "--disable-pip-version-check", "--requirement"])
-            .arg(&requirements),
-    )?;
-    write_if_changed(&installed, &wanted)?;
-    Ok(program)
+    setup::python_program(project, "schemathesis", &requirements)
 }

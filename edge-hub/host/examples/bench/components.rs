@@ -124,6 +124,9 @@ async fn hub(
     Ok(())
 }
 
+/// 100 characters.
 fn text(call: usize) -> String {
-    format!("Has anyone tried the new build on the train today? {call}")
+    format!(
+        "Has anyone tried the new build on the train today? It starts, but nothing loads here. No {call:011}"
+    )
 }
