@@ -13,7 +13,7 @@ import WebSocket from "ws";
 export const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 const CONFIG = new URL("../wrangler.jsonc", import.meta.url);
 /** Waiting for anything longer is a failure. */
-const PATIENCE = 20_000;
+const PATIENCE = 60_000;
 
 export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -40,10 +40,11 @@ export async function freePort() {
 export class Redis {
   static async start(...options) {
     const redis = new Redis();
-    redis.port = await freePort();
     redis.folder = await mkdtemp(path.join(tmpdir(), "clustertalk-redis-"));
     redis.options = options;
-    await redis.begin();
+    // If it ends at once, its port was taken meanwhile.
+    do redis.port = await freePort();
+    while (!(await redis.begin()));
     return redis;
   }
 
@@ -54,8 +55,10 @@ export class Redis {
   async begin() {
     const options = ["--port", this.port, "--bind", "127.0.0.1", "--dir", this.folder];
     options.push("--appendonly", "yes", "--save", "", ...this.options);
-    this.process = spawn("redis-server", options.map(String), { stdio: "ignore" });
-    await until(() => this.command("PING").catch(() => false), "Redis");
+    const server = spawn("redis-server", options.map(String), { stdio: "ignore" });
+    this.process = server;
+    await until(() => server.exitCode !== null || this.command("PING").catch(() => false), "Redis");
+    return server.exitCode === null;
   }
 
   async end() {
@@ -121,18 +124,19 @@ export async function startWorker(redis, vars = {}, configPath = CONFIG) {
 
 /** The host of this project, on the same Redis. */
 export async function startNative(redis, options = [], environment = {}) {
-  const port = await freePort();
   const folder = await mkdtemp(path.join(tmpdir(), "clustertalk-native-"));
   const child = spawn(
     path.join(ROOT, "target/debug/clustertalk"),
-    ["up", "--listen", `127.0.0.1:${port}`, "--data", folder, "--redis", redis.url, ...options],
-    { cwd: ROOT, stdio: ["ignore", "ignore", "inherit"], env: { ...process.env, ...environment } },
+    ["up", "--listen", "127.0.0.1:0", "--admin", "off", "--data", folder, "--redis", redis.url, ...options],
+    { cwd: ROOT, stdio: ["ignore", "pipe", "inherit"], env: { ...process.env, ...environment } },
   );
-  const url = new URL(`http://127.0.0.1:${port}`);
+  let told = "";
+  child.stdout.on("data", (chunk) => (told += chunk));
+  const url = new URL((await until(() => /is up: (\S+)/.exec(told), "the native edge"))[1]);
   await until(() => fetch(new URL("/readyz", url)).then((answer) => answer.ok, () => false), "the native edge");
   return {
     url,
-    socketUrl: `ws://127.0.0.1:${port}/ws`,
+    socketUrl: `ws://${url.host}/ws`,
     fetch: (path, options) => fetch(new URL(path, url), options),
     async close() {
       const ended = new Promise((resolve) => child.once("exit", resolve));

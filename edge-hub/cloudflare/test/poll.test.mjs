@@ -71,9 +71,11 @@ test("a_signed_request_wakes_and_no_other", async () => {
   const eve = await (await Client.connect(native)).hello("eve", [{ room: "random" }]);
   eve.say("wake up", "signed-1", "random");
   await eve.message("signed-1");
+  const begun = Date.now();
   const signature = createHmac("sha256", SECRET).update('{"room":"random"}').digest("hex");
   assert.equal((await wake(`sha256=${signature}`)).status, 200);
   await ada.message("signed-1");
+  assert.ok(Date.now() - begun < 15_000, "before the clock");
   await eve.close();
   await worker.close();
 });
