@@ -42,6 +42,7 @@ pub fn run(project: &Project, arguments: Vec<OsString>) -> Result<()> {
         None => {
             setup::ensure(project, &[Need::Redis])?;
             let server = PrivateRedis::start(project)?;
+            process::say("Running", &format!("a Redis of its own on {}", server.url));
             let url = server.url.clone();
             _private = server;
             url
