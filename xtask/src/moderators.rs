@@ -28,6 +28,8 @@ docs/moderators.md is the guide to one of your own.
 const FOLDER: &str = "components/moderators";
 const WIT: &str = "components/wit/moderation";
 const WORLD: &str = "moderation";
+/// The one in Rust.
+pub const PACKAGE: &str = "clustertalk-moderator-example";
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Language {
@@ -130,11 +132,10 @@ fn build(project: &Project, language: Language, component: &Path) -> Result<()> 
             let target = Target::Unknown;
             let toolchain = Toolchain::find(project, target).context("no compiler for wasm")?;
             let mut command = toolchain.cargo(project, target, "rustc")?;
-            let package = "clustertalk-moderator-example";
-            command.args(["--package", package, "--lib", "--crate-type", "cdylib"]);
+            command.args(["--package", PACKAGE, "--lib", "--crate-type", "cdylib"]);
             process::run(&mut command)?;
             let module = project.guest_target().join(target.name()).join("release");
-            let module = module.join(format!("{}.wasm", package.replace('-', "_")));
+            let module = module.join(format!("{}.wasm", PACKAGE.replace('-', "_")));
             write_if_changed(component, &component::pure_component(&module)?)?;
             Ok(())
         }

@@ -302,6 +302,7 @@ fn lint_guests(project: &Project) -> Result<Counts> {
         }
         if target == Target::Unknown {
             command.args(["--package", cloudflare::PACKAGE]);
+            command.args(["--package", moderators::PACKAGE]);
         }
         process::run(command.args(["--", "--deny", "warnings"]))?;
     }
