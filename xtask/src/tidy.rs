@@ -80,23 +80,17 @@ pub fn run(project: &Project) -> Result<()> {
 }
 
 fn core_is_pure(files: &[SourceFile]) -> Vec<Problem> {
-    const MODULES: &[&str] = &["env", "fs", "io", "net", "os", "process", "thread"];
-    const CLOCKS: &[&str] = &["time::Instant", "time::SystemTime", "time::UNIX_EPOCH"];
     const CRATES: &[&str] = &["tokio", "rand", "getrandom", "fastrand"];
     let mut problems = Vec::new();
     for file in files
         .iter()
         .filter(|file| file.path.starts_with("edge-hub/core/src/"))
     {
-        for path in file.rust().paths_under("std") {
-            let first = path.split("::").next().unwrap_or_default();
-            let is_clock = CLOCKS.iter().any(|clock| path.starts_with(clock)) || path == "time::*";
-            if MODULES.contains(&first) || is_clock {
-                problems.push(Problem::new(
-                    &file.path,
-                    format!("core does no IO and is told the time, but uses std::{path}"),
-                ));
-            }
+        for path in of_the_platform(file, &["io"]) {
+            problems.push(Problem::new(
+                &file.path,
+                format!("core does no IO and is told the time, but uses std::{path}"),
+            ));
         }
         for name in CRATES {
             if !file.rust().paths_under(name).is_empty() {
@@ -112,27 +106,33 @@ fn core_is_pure(files: &[SourceFile]) -> Vec<Problem> {
 
 /// The target has these, and each call of them panics at run time.
 fn worker_asks_the_platform(files: &[SourceFile]) -> Vec<Problem> {
-    const MODULES: &[&str] = &["env", "fs", "net", "os", "process", "thread"];
-    const CLOCKS: &[&str] = &["time::Instant", "time::SystemTime", "time::UNIX_EPOCH"];
     let mut problems = Vec::new();
     for file in files
         .iter()
         .filter(|file| file.path.starts_with("edge-hub/cloudflare/src/"))
     {
-        for path in file.rust().paths_under("std") {
-            let first = path.split("::").next().unwrap_or_default();
-            let is_clock = CLOCKS.iter().any(|clock| path.starts_with(clock)) || path == "time::*";
-            if MODULES.contains(&first) || is_clock {
-                problems.push(Problem::new(
-                    &file.path,
-                    format!(
-                        "a Worker has no std::{path}: ask the platform (clock.rs for the time)"
-                    ),
-                ));
-            }
+        for path in of_the_platform(file, &[]) {
+            problems.push(Problem::new(
+                &file.path,
+                format!("a Worker has no std::{path}: ask the platform (clock.rs for the time)"),
+            ));
         }
     }
     problems
+}
+
+/// What a file uses of std that an operating system has to do, and of `more` modules.
+fn of_the_platform(file: &SourceFile, more: &[&str]) -> Vec<String> {
+    const MODULES: &[&str] = &["env", "fs", "net", "os", "process", "thread"];
+    const CLOCKS: &[&str] = &["time::Instant", "time::SystemTime", "time::UNIX_EPOCH"];
+    let is_of_the_platform = |path: &str| {
+        let first = path.split("::").next().unwrap_or_default();
+        let is_clock = CLOCKS.iter().any(|clock| path.starts_with(clock)) || path == "time::*";
+        MODULES.contains(&first) || more.contains(&first) || is_clock
+    };
+    let mut paths = file.rust().paths_under("std");
+    paths.retain(|path| is_of_the_platform(path));
+    paths
 }
 
 fn hub_knows_no_store(files: &[SourceFile]) -> Vec<Problem> {
