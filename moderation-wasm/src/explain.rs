@@ -50,7 +50,8 @@ pub fn explain(policy: &InRoom<'_>, text: &str) -> Explanation {
         }
     }
     let mut labels: Vec<Label> = Vec::new();
-    for (finding, _) in &findings {
+    // A rule that says itself what it does has no use for thresholds.
+    for (finding, _) in findings.iter().filter(|(one, _)| one.action.is_none()) {
         if !labels.contains(&finding.label) {
             labels.push(finding.label);
         }

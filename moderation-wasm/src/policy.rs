@@ -107,7 +107,7 @@ impl Policy {
                 let id = vocabulary.find_exactly(word);
                 FIRST_WORD + id.map_or(0, |id| id.0)
             };
-            Tables::build(phrases, FIRST_WORD + vocabulary.len(), number_of)
+            Tables::build(phrases, FIRST_WORD + vocabulary.count(), number_of)
                 .map_err(|_| "the policy has too many phrases".to_owned())
         };
         let (allow, act) = (tables(true)?, tables(false)?);

@@ -10,7 +10,7 @@ pub mod phrase;
 pub mod tables;
 
 use crate::normalise::{Token, WordId, fold, words};
-use crate::verdict::{Finding, Label};
+use crate::verdict::{Action, Finding, Label, Thresholds};
 use phrase::LONGEST_PHRASE;
 use std::borrow::Cow;
 use tables::Test::{Any, OneOf};
@@ -18,11 +18,20 @@ use tables::{Element, FIRST_WORD, LINK, NUMBER, PHISHING_LINK, Pattern, Tables, 
 
 include!(concat!(env!("OUT_DIR"), "/rules.rs"));
 
-struct Rule {
-    name: &'static str,
-    language: Option<&'static str>,
-    label: Label,
+/// A built-in rule.
+pub struct Rule {
+    pub name: &'static str,
+    /// Of a list of words in another language than English.
+    pub language: Option<&'static str>,
+    pub label: Label,
     score: f32,
+}
+
+impl Rule {
+    /// What it does where no policy says otherwise.
+    pub fn action(&self) -> Action {
+        Thresholds::DEFAULT.action(self.score)
+    }
 }
 
 /// What the built-in rules find in a text, in the order of the rules, each rule once.
@@ -42,6 +51,11 @@ pub fn spans(tables: &Tables, tokens: &[Token]) -> impl Iterator<Item = Span> {
     let (hits, excuses) = Matcher::new(tables).run(tokens);
     hits.into_iter()
         .filter(move |hit| !is_excused(hit, &excuses))
+}
+
+/// Every built-in rule.
+pub fn built_in() -> impl Iterator<Item = &'static Rule> {
+    RULES.iter()
 }
 
 /// Every built-in rule by its name.

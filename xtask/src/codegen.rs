@@ -17,7 +17,7 @@ Usage: cargo xtask codegen [--check]
 
 Writes the files that are generated from the protocol and checked in: the code tables from
 codes.json, the JSON Schema of frames and the description of the HTTP API (OpenAPI) from core's
-wire types, TypeScript from the codes and the schema.
+wire types, TypeScript from the codes and the schema; and the JSON Schema of policy files.
 
   --check   writes nothing and fails if a file is not what would be written
 ";
@@ -31,7 +31,7 @@ struct Generated {
 pub fn run(project: &Project, check: bool) -> Result<()> {
     let mut stale = Vec::new();
     // In this order, and each written before the next: the schema comes from a core with the codes.
-    for generate in [codes, schema, openapi] {
+    for generate in [codes, schema, openapi, policy_schema] {
         let Generated { path, text } = generate(project)?;
         if !check {
             if write_if_changed(&path, text.as_bytes())? {
@@ -66,24 +66,44 @@ fn codes(project: &Project) -> Result<Generated> {
 
 /// The JSON Schema, from core's wire types.
 fn schema(project: &Project) -> Result<Generated> {
-    printed(project, "schema")
+    printed(
+        project,
+        "clustertalk-core",
+        "schema",
+        "edge-hub/protocol/schema.json",
+    )
 }
 
 /// The HTTP API, from core's routes and wire types.
 fn openapi(project: &Project) -> Result<Generated> {
-    printed(project, "openapi")
+    printed(
+        project,
+        "clustertalk-core",
+        "openapi",
+        "edge-hub/protocol/openapi.json",
+    )
 }
 
-/// What an example of core prints.
-fn printed(project: &Project, name: &str) -> Result<Generated> {
+/// The JSON Schema of policy files.
+fn policy_schema(project: &Project) -> Result<Generated> {
+    printed(
+        project,
+        "clustertalk-policy",
+        "schema",
+        "moderation-wasm/policy/policy.schema.json",
+    )
+}
+
+/// What an example of a package prints.
+fn printed(project: &Project, package: &str, name: &str, path: &str) -> Result<Generated> {
     let json = process::output(
         cargo()
-            .args(["run", "--quiet", "--package", "clustertalk-core"])
+            .args(["run", "--quiet", "--package", package])
             .args(["--features", "schema", "--example", name])
             .current_dir(&project.root),
     )?;
     Ok(Generated {
-        path: project.root.join(format!("edge-hub/protocol/{name}.json")),
+        path: project.root.join(path),
         text: format!("{}\n", json.trim_end()),
     })
 }

@@ -26,11 +26,11 @@ use clustertalk_core::limits::Limits;
 use self::file::{File, id};
 use self::settings::{Admin, Settings};
 pub use self::settings::{DEFAULT_LOG, LogFormat, RedisUrl};
-use self::tools::{Color, VARIABLES};
 pub use self::tools::{
-    Database, Edge, Erase, Export, History, Policy, Rooms, Score, Send, Stats, Tail, Token,
-    TokenRole, User, Verify,
+    Build, Database, Edge, Erase, Explain, Export, History, Moderator, Policy, Replay, Rooms,
+    Score, Send, Stats, Tail, TestPolicy, Token, TokenRole, Tried, User, Verify,
 };
+use self::tools::{Color, VARIABLES};
 use crate::{server::Origins, toml_file::FileError};
 
 /// Real-time chat on WebAssembly: the edge and its tools.
@@ -71,7 +71,7 @@ enum RawCommand {
     /// Export or erase what Redis holds of a user.
     #[command(subcommand)]
     User(User),
-    /// Ask the moderation what it makes of texts.
+    /// Check, try and build a policy for the moderation; ask it what it makes of texts.
     #[command(subcommand)]
     Policy(Policy),
     /// Make a token for development, signed with a secret of the application.
@@ -251,7 +251,12 @@ pub fn read() -> Result<Command, ConfigError> {
             user.database().find()?;
             Command::User(user)
         }
-        RawCommand::Policy(policy) => Command::Policy(policy, spin_variables()),
+        RawCommand::Policy(mut policy) => {
+            if let Some(database) = policy.database() {
+                database.find()?;
+            }
+            Command::Policy(policy, spin_variables())
+        }
         RawCommand::Token(token) => Command::Token(token, spin_variables()),
         RawCommand::Completions { shell } => {
             let mut script = Vec::new();

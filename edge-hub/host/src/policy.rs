@@ -4,7 +4,10 @@
 //! and CPU time, and whatever happens to it becomes an answer: for moderation by the fail policy,
 //! for analytics an error that costs the figures of one message.
 
+mod explain;
 mod pure;
+
+pub use explain::{Explainer, Explanation, Feature, Thresholds};
 
 use std::sync::{
     Arc,

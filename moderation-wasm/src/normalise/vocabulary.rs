@@ -36,7 +36,7 @@ impl Vocabulary {
     }
 
     /// How many there are: one more than the highest number.
-    pub fn len(&self) -> u16 {
+    pub fn count(&self) -> u16 {
         (BUILT_IN.words.len() + self.own.words.len()) as u16
     }
 

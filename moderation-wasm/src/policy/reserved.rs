@@ -37,7 +37,7 @@ pub fn bytes() -> &'static [u8] {
 /// Why a policy cannot be put into a component.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PutError {
-    /// It is no moderation component of ours, or of another version.
+    /// It is no component, no moderation of ours, or of another version.
     NoPlace,
     /// The policy has more than [`CAPACITY`] bytes: it has so many.
     TooLarge(usize),
@@ -51,6 +51,9 @@ pub enum PutError {
 pub fn put(component: &mut [u8], policy: &[u8]) -> Result<(), PutError> {
     if policy.len() > CAPACITY {
         return Err(PutError::TooLarge(policy.len()));
+    }
+    if !component.starts_with(b"\0asm") {
+        return Err(PutError::NoPlace);
     }
     let places: Vec<usize> = component
         .windows(MARKER.len())
@@ -75,7 +78,7 @@ mod tests {
     use super::*;
 
     fn component() -> Vec<u8> {
-        let mut component = b"before".to_vec();
+        let mut component = b"\0asm and so on".to_vec();
         component.extend(MARKER);
         component.extend([0; 4]);
         component.extend([FILL; CAPACITY]);
@@ -99,8 +102,11 @@ mod tests {
 
     #[test]
     fn what_is_no_component_of_ours_is_left_alone() {
-        let mut other = b"another component".to_vec();
+        let mut other = b"\0asm another component".to_vec();
         assert_eq!(put(&mut other, b"policy"), Err(PutError::NoPlace));
+        let mut program = component();
+        program[0] = 0x7f;
+        assert_eq!(put(&mut program, b"policy"), Err(PutError::NoPlace));
         let mut cut = component();
         cut.truncate(1000);
         assert_eq!(put(&mut cut, b"policy"), Err(PutError::NoPlace));

@@ -89,7 +89,11 @@ pub fn table(head: &[&str], rows: &[Vec<Cell>]) -> String {
         head.iter()
             .enumerate()
             .map(|(column, title)| {
-                let title = pad(title, widths[column], is_number(column));
+                let is_last = column + 1 == head.len();
+                let title = match is_last && !is_number(column) {
+                    true => (*title).to_owned(),
+                    false => pad(title, widths[column], is_number(column)),
+                };
                 format!("{HEAD}{title}{HEAD:#}")
             })
             .collect(),

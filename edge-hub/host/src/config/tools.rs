@@ -310,16 +310,38 @@ fn lifetime(text: &str) -> Result<Duration, String> {
 
 #[derive(Debug, Clone, Subcommand)]
 pub enum Policy {
+    /// Find what is wrong in a policy file.
+    Check {
+        /// The policy (docs/policies.md).
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+    /// Put a policy into the moderation component; an edge that runs takes it within a second.
+    Build(Build),
+    /// Say what would become of a text, and why.
+    Explain(Explain),
+    /// Run the tests in a policy file; exits with 1 if one fails.
+    Test(TestPolicy),
+    /// Say what a policy would have done with what was said in a room.
+    Replay(Box<Replay>),
     /// Judge texts as the application's moderation would: lines of JSON in, lines of JSON out.
     Score(Score),
+    /// List the built-in rules.
+    Rules,
 }
 
+impl Policy {
+    pub(super) fn database(&mut self) -> Option<&mut Database> {
+        match self {
+            Self::Replay(replay) => Some(&mut replay.database),
+            _ => None,
+        }
+    }
+}
+
+/// Which moderation is asked.
 #[derive(Debug, Clone, Args)]
-#[command(after_help = SCORE_FORM)]
-pub struct Score {
-    /// Read and write a JSON object a line.
-    #[arg(long, required = true)]
-    pub jsonl: bool,
+pub struct Moderator {
     /// The application, whose moderation is asked.
     #[arg(long, value_name = "FILE", default_value = "spin.toml")]
     pub manifest: PathBuf,
@@ -329,6 +351,99 @@ pub struct Score {
     /// Where compiled components are kept.
     #[arg(long, value_name = "DIR", default_value = ".clustertalk")]
     pub data: PathBuf,
+}
+
+/// Which moderation is asked, and with which policy.
+#[derive(Debug, Clone, Args)]
+pub struct Tried {
+    #[command(flatten)]
+    pub moderator: Moderator,
+    /// Try this policy; the component's file is left as it is.
+    #[arg(long, value_name = "FILE")]
+    pub policy: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct Build {
+    /// The policy (docs/policies.md).
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// The application, whose moderation is to have the policy.
+    #[arg(long, value_name = "FILE", default_value = "spin.toml")]
+    pub manifest: PathBuf,
+    /// Another moderation component than the application's.
+    #[arg(long, value_name = "FILE")]
+    pub component: Option<PathBuf>,
+    /// Write the component here, and leave the one it is made from.
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct Explain {
+    #[command(flatten)]
+    pub tried: Tried,
+    /// The room in which it is said.
+    #[arg(long, default_value = "general", value_name = "ROOM", value_parser = room)]
+    pub room: RoomName,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub json: bool,
+    /// What is said; `-` for standard input.
+    pub text: String,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct TestPolicy {
+    #[command(flatten)]
+    pub moderator: Moderator,
+    /// The policy, with its tests.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct Replay {
+    #[command(flatten)]
+    pub database: Database,
+    /// The application, whose moderation is asked.
+    #[arg(long, value_name = "FILE", default_value = "spin.toml")]
+    pub manifest: PathBuf,
+    /// Another moderation component than the application's.
+    #[arg(long, value_name = "FILE")]
+    pub component: Option<PathBuf>,
+    /// Try this policy; the component's file is left as it is.
+    #[arg(long, value_name = "FILE")]
+    pub policy: Option<PathBuf>,
+    /// The room whose log is judged anew. Nothing in it changes.
+    #[arg(value_name = "ROOM", value_parser = room)]
+    pub room: RoomName,
+    /// One JSON object a line: each message that would be different, then the counts.
+    #[arg(long)]
+    pub json: bool,
+}
+
+impl Replay {
+    pub fn tried(&self) -> Tried {
+        Tried {
+            moderator: Moderator {
+                manifest: self.manifest.clone(),
+                component: self.component.clone(),
+                data: self.database.data.clone(),
+            },
+            policy: self.policy.clone(),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Args)]
+#[command(after_help = SCORE_FORM)]
+pub struct Score {
+    /// Read and write a JSON object a line.
+    #[arg(long, required = true)]
+    pub jsonl: bool,
+    #[command(flatten)]
+    pub tried: Tried,
 }
 
 const SCORE_FORM: &str = r#"In, on standard input:   {"id": 7, "text": "This is spam"}

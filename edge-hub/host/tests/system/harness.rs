@@ -28,7 +28,7 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 /// Between two looks at what announces itself in no other way.
 const LOOK: Duration = Duration::from_millis(10);
 
-const COMPONENTS: [&str; 3] = ["hub", "moderation", "analytics"];
+pub const COMPONENTS: [&str; 3] = ["hub", "moderation", "analytics"];
 
 /// Waits for an event; without it the test ends here with a sentence.
 pub async fn within<T>(what: &str, event: impl Future<Output = T>) -> T {

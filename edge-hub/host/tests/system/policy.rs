@@ -6,16 +6,24 @@ use serde_json::{Value, json};
 use tokio::{io::AsyncWriteExt, process::Command};
 
 use super::{
+    client::Client,
     command_line::run,
-    harness::{Site, clustertalk, within},
+    harness::{COMPONENTS, RedisServer, Site, built, clustertalk, eventually, within},
+    transcript::{self, Programs, Values},
 };
+
+const DOCUMENT: &str = include_str!("../../../../docs/policies.md");
+const EXAMPLE: &str = include_str!("../../../../moderation-wasm/policy/example.toml");
+
+fn data() -> std::path::PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("system")
+}
 
 fn score(site: &Site) -> Command {
     let mut command = clustertalk("policy");
     command.args(["score", "--jsonl", "--manifest"]);
     command.arg(site.path("spin.toml"));
-    let data = Path::new(env!("CARGO_TARGET_TMPDIR")).join("system");
-    command.arg("--data").arg(data);
+    command.arg("--data").arg(data());
     command
 }
 
@@ -124,4 +132,67 @@ async fn another_component_may_be_asked() {
         .stdin(Stdio::null()))
     .await;
     assert_eq!((code, output.as_str()), (0, ""));
+}
+
+#[tokio::test]
+async fn what_the_document_shows_is_true() {
+    let redis = RedisServer::start().await;
+    let site = Site::new();
+    let edge = site.edge(&redis).await;
+    let manifest = std::fs::read_to_string(site.path("spin.toml")).expect("a file");
+    let data = data().display().to_string();
+    let mut programs = Programs::new(&redis, &edge)
+        .with(&[("CLUSTERTALK_DATA", &data)])
+        .with_file("policy.toml", EXAMPLE.as_bytes())
+        .with_file("spin.toml", manifest.as_bytes());
+    for name in COMPONENTS {
+        let component = std::fs::read(built(name)).expect("a component");
+        programs = programs.with_file(&format!("{name}.wasm"), &component);
+    }
+    let commands = transcript::run(DOCUMENT, &programs, &mut Values::default()).await;
+    assert!(commands.len() >= 8);
+}
+
+#[tokio::test]
+async fn a_policy_is_built_in_while_people_chat_and_taken_out_again() {
+    let redis = RedisServer::start().await;
+    let site = Site::new();
+    let edge = site.edge(&redis).await;
+    let (mut ada, _) = Client::resume(edge.address, "ada", "general", None).await;
+    let build = async |name: &str, policy: &str| {
+        let file = site.path(name);
+        std::fs::write(&file, policy).expect("a file");
+        let mut command = clustertalk("policy");
+        command.arg("build").arg(&file).arg("--manifest");
+        command.arg(site.path("spin.toml"));
+        let (code, output, error) = run(&mut command).await;
+        assert_eq!((code, error.as_str()), (0, ""));
+        output.lines().last().expect("a digest").to_owned()
+    };
+    let empty = "name = 'empty'";
+    let wumpf = "name = 'wumpf'\nreplacement = '[wumpf]'\n[deny]\nmask = ['zorblax']";
+    let mut number = 0;
+    for (policy, text, action) in [
+        (wumpf, "[wumpf]", json!("mask")),
+        (empty, "so z o r b l a x", json!("allow")),
+    ] {
+        let digest = build("policy.toml", policy).await;
+        eventually("the policy is used", async || {
+            number += 1;
+            let id = format!("z{number}");
+            ada.persist("general", &id, "so z o r b l a x").await;
+            let message = ada
+                .next_that("my message", |frame| {
+                    frame["type"] == "message" && frame["id"] == json!(id)
+                })
+                .await;
+            let judged_by = message["moderation"]["policy"] == json!(digest);
+            if judged_by {
+                assert_eq!(message["text"], text, "{message}");
+                assert_eq!(message["moderation"]["action"], action, "{message}");
+            }
+            judged_by.then_some(())
+        })
+        .await;
+    }
 }

@@ -85,8 +85,10 @@ impl Programs {
                      send|tail|history|rooms|stats) exec {clustertalk} \"$@\" --url {};;\n\
                      verify|user) exec {clustertalk} \"$@\" --redis {};;\n\
                      esac\n\
+                     case \"$1 $2\" in \"policy replay\") exec {clustertalk} \"$@\" --redis {};; esac\n\
                      exec {clustertalk} \"$@\"",
                     edge.url(),
+                    redis.url(),
                     redis.url(),
                 ),
             ),
@@ -107,6 +109,12 @@ impl Programs {
             .iter()
             .map(|&(name, value)| (name.into(), value.into()));
         self.variables.extend(owned);
+        self
+    }
+
+    /// With a file in the folder in which lines are run.
+    pub fn with_file(self, name: &str, content: &[u8]) -> Self {
+        fs::write(self.folder.path().join(name), content).expect("a file");
         self
     }
 

@@ -8,7 +8,6 @@ use std::{
         mpsc::{Receiver, SyncSender, sync_channel},
     },
     thread,
-    time::Duration,
 };
 
 use anyhow::{Context, Result, bail};
@@ -16,15 +15,12 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use tokio::{runtime::Handle, task};
 
+use super::{candidate::Candidate, message, name};
 use crate::{
-    application::Dependency,
-    command::{application_without_edge, output},
+    command::output,
     config::Score,
     policy::{Moderation, UNREVIEWED},
-    sandbox::{
-        Runtime,
-        moderator::{Action, Message, Verdict},
-    },
+    sandbox::moderator::Verdict,
 };
 
 /// Bytes of a line at most; more is answered with `too_large`, and read past.
@@ -34,15 +30,10 @@ const BATCH_LINES: usize = 256;
 const BATCH_BYTES: usize = 1024 * 1024;
 /// Batches that wait for a thread, and answers that wait to be written.
 const WAITING: usize = 2;
-/// Lines may be longer than messages, so that the time of one is not that of the manifest.
-const TIME: Duration = Duration::from_secs(2);
-/// Without a manifest's word an instance serves as many.
-const REUSE: u32 = 1_000;
 
 pub async fn run(score: Score, variables: &BTreeMap<String, String>) -> Result<()> {
-    let dependency = dependency(&score, variables)?;
-    let runtime = Arc::new(Runtime::start(&score.data)?);
-    let moderation = Arc::new(Moderation::load(runtime, &dependency).await?);
+    let candidate = Candidate::new(&score.tried, variables)?;
+    let moderation = Arc::new(candidate.moderation().await?);
     let handle = Handle::current();
     let wrong = task::spawn_blocking(move || judge_all(&handle, &moderation)).await??;
     match wrong {
@@ -50,23 +41,6 @@ pub async fn run(score: Score, variables: &BTreeMap<String, String>) -> Result<(
         1 => bail!("1 line was not judged; it is answered with an `error`"),
         wrong => bail!("{wrong} lines were not judged; they are answered with an `error`"),
     }
-}
-
-/// The application's moderation, or the given one with the caps of that.
-fn dependency(score: &Score, variables: &BTreeMap<String, String>) -> Result<Dependency> {
-    let application = application_without_edge(&score.manifest, variables)?;
-    let components = application.components.into_values();
-    let mut found = components.filter_map(|component| component.moderation);
-    let mut dependency = found.next().with_context(|| {
-        let manifest = score.manifest.display();
-        format!("{manifest} has no component that depends on a moderation")
-    })?;
-    if let Some(component) = &score.component {
-        dependency.path.clone_from(component);
-    }
-    dependency.caps.deadline = TIME;
-    dependency.reuse = dependency.reuse.max(REUSE);
-    Ok(dependency)
 }
 
 /// Lines as they came, with the number of the first.
@@ -210,15 +184,7 @@ fn judge(handle: &Handle, moderation: &Moderation, line: Line) -> Result<Value, 
         Ok(asked) => asked,
         Err(error) => return refuse(Value::Null, "bad_json", error.to_string()),
     };
-    let message = Message {
-        room: "general".to_owned(),
-        user: "score".to_owned(),
-        id: "score".to_owned(),
-        text,
-        at: 0,
-        reply: None,
-    };
-    match handle.block_on(moderation.review(message)) {
+    match handle.block_on(moderation.review(message("general", text))) {
         Ok(verdict) if verdict.scores.iter().any(|score| score.label == UNREVIEWED) => {
             let message = "the component failed; the reason stands in the log".to_owned();
             refuse(id, "internal", message)
@@ -234,11 +200,5 @@ fn judged(id: &Value, verdict: &Verdict) -> Value {
         .iter()
         .map(|score| (score.label.clone(), json!(score.value)))
         .collect();
-    let action = match verdict.action {
-        Action::Allow => "allow",
-        Action::Flag => "flag",
-        Action::Mask => "mask",
-        Action::Block => "block",
-    };
-    json!({ "id": id, "scores": scores, "action": action })
+    json!({ "id": id, "scores": scores, "action": name(verdict.action) })
 }
