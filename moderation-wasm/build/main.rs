@@ -10,12 +10,20 @@ mod fold;
 #[path = "../src/hash.rs"]
 mod hash;
 #[allow(dead_code)]
+#[path = "../src/rules/phrase.rs"]
+mod phrase;
+#[allow(dead_code)]
+#[path = "../src/rules/tables.rs"]
+mod tables;
+#[allow(dead_code)]
 #[path = "../src/verdict.rs"]
 mod verdict;
+#[allow(dead_code)]
+#[path = "../src/normalise/words.rs"]
+mod words;
 
 mod characters;
 mod domains;
-mod pattern;
 mod rules;
 
 use std::path::{Path, PathBuf};

@@ -1,15 +1,15 @@
 //! The rule files: parsed, checked, and written as the tables of `src/rules.rs`.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write;
 
 use serde::Deserialize;
 use toml::Spanned;
 
 use crate::Source;
-use crate::hash;
-use crate::pattern::{self, LINK, LONGEST_PATTERN, NUMBER, PHISHING_LINK, Pattern, Sets, Test};
+use crate::phrase::{self, Phrase, Sets};
+use crate::tables::{FIRST_WORD, Tables};
 use crate::verdict::{Action, Label};
+use crate::words::WordList;
 
 /// Longest rule name in bytes; it is shown in logs and stored with figures.
 const NAME_BYTES: usize = 48;
@@ -30,6 +30,8 @@ struct File {
 #[serde(deny_unknown_fields)]
 struct RuleEntry {
     name: Spanned<String>,
+    /// Of a list of words in another language than English.
+    language: Option<String>,
     label: Spanned<String>,
     action: Spanned<String>,
     any: Vec<Spanned<String>>,
@@ -46,12 +48,13 @@ pub struct Compiled {
 #[derive(Default)]
 struct Rules {
     rules: Vec<Rule>,
-    patterns: Vec<(usize, bool, Pattern)>,
+    phrases: Vec<(u16, bool, Phrase<String>)>,
     known: BTreeSet<String>,
 }
 
 struct Rule {
     name: String,
+    language: Option<String>,
     label: Label,
     action: Action,
 }
@@ -62,17 +65,12 @@ pub fn compile(sources: &[Source]) -> Result<Compiled, String> {
         rules.add_file(source)?;
     }
     let words = rules.words();
-    let fits = |count: usize| u16::try_from(count).is_ok_and(|count| count < u16::MAX - 3);
-    let elements = rules
-        .patterns
-        .iter()
-        .map(|(_, _, pattern)| pattern.elements.len());
-    if !fits(words.len()) || !fits(elements.sum()) {
-        return Err("rules: more than 65,000 words: widen the tables' indices".to_owned());
-    }
+    let tables = rules
+        .tables(&words)
+        .ok_or_else(|| "rules: more than 65,000 words: widen the tables' indices".to_owned())?;
     Ok(Compiled {
         vocabulary: vocabulary(&words),
-        tables: rules.tables(&words),
+        tables,
     })
 }
 
@@ -98,6 +96,7 @@ impl Rules {
     fn add_rule(&mut self, source: &Source, entry: &RuleEntry, sets: &Sets) -> Result<(), String> {
         let rule = Rule {
             name: self.check_name(source, &entry.name)?,
+            language: entry.language.clone(),
             label: Label::from_name(entry.label.get_ref()).ok_or_else(|| {
                 let known = Label::ALL.map(Label::name).join(", ");
                 let message = format!("no label `{}`: one of {known}", entry.label.get_ref());
@@ -121,9 +120,10 @@ impl Rules {
         let phrases = entry.any.iter().map(|phrase| (phrase, false));
         let exceptions = entry.unless.iter().map(|phrase| (phrase, true));
         for (phrase, excuses) in phrases.chain(exceptions) {
-            let pattern = pattern::parse(phrase.get_ref(), sets)
+            let parsed = phrase::parse(phrase.get_ref(), sets)
                 .map_err(|message| source.error(phrase.span().start, &message))?;
-            self.patterns.push((self.rules.len(), excuses, pattern));
+            self.phrases
+                .push((self.rules.len() as u16, excuses, parsed));
         }
         self.rules.push(rule);
         Ok(())
@@ -143,134 +143,62 @@ impl Rules {
         Ok(text.clone())
     }
 
-    /// Every word, sorted by its place, then as it is.
-    fn words(&self) -> Vec<String> {
+    fn words(&self) -> WordList {
         let mut words = self.known.clone();
-        for (_, _, pattern) in &self.patterns {
-            for element in &pattern.elements {
-                if let Test::OneOf(choice) = &element.test {
-                    words.extend(choice.iter().filter(|word| !word.starts_with('<')).cloned());
-                }
-            }
+        for (_, _, phrase) in &self.phrases {
+            words.extend(phrase.words().cloned());
         }
-        let mut words: Vec<String> = words.into_iter().collect();
-        let places = places(words.len());
-        words.sort_by_key(|word| (place(word, places), word.clone()));
-        words
+        let words: Vec<&'static str> = words.into_iter().map(|word| &*word.leak()).collect();
+        WordList::build(words.into_iter())
     }
 
-    fn tables(&self, words: &[String]) -> String {
-        let signs = SIGNS.map(|(sign, _)| sign);
-        let ids: BTreeMap<&str, u16> = words
+    fn tables(&self, words: &WordList) -> Option<String> {
+        let ids: BTreeMap<&str, u16> = words.words.iter().copied().zip(FIRST_WORD..).collect();
+        let signs = FIRST_WORD.checked_add(u16::try_from(ids.len()).ok()?)?;
+        let phrases = self
+            .phrases
             .iter()
-            .map(String::as_str)
-            .chain(signs)
-            .zip(0..)
-            .collect();
-        let mut patterns = String::new();
-        let mut elements = String::new();
-        let mut starts = BTreeSet::new();
-        let mut first = 0;
-        for (index, (rule, excuses, pattern)) in self.patterns.iter().enumerate() {
-            let end = first + pattern.elements.len();
-            let (at_start, at_end) = (pattern.at_start, pattern.at_end);
-            let _ = writeln!(
-                patterns,
-                "Pattern {{ rule: {rule}, excuses: {excuses}, first: {first}, end: {end}, at_start: {at_start}, at_end: {at_end} }},"
-            );
-            for element in &pattern.elements {
-                let test = test(&element.test, &ids);
-                let _ = writeln!(
-                    elements,
-                    "Element {{ test: {test}, optional: {} }},",
-                    element.optional
-                );
-            }
-            // `...` is optional, so no phrase begins with it.
-            if let Test::OneOf(words) = &pattern.elements[0].test {
-                starts.extend(numbers(words, &ids).into_iter().map(|id| (id, index)));
-            }
-            first = end;
-        }
+            .map(|(rule, excuses, phrase)| (*rule, *excuses, phrase));
+        let tables = Tables::build(phrases, signs, |word| ids[word]).ok()?;
         let rules: String = self.rules.iter().map(rule).collect();
-        let constants: String = SIGNS
-            .iter()
-            .map(|(sign, name)| format!("const {name}: u16 = {};\n", ids[sign]))
-            .collect();
-        let before = |id| {
-            starts
-                .iter()
-                .filter(|(start, _)| usize::from(*start) < id)
-                .count()
-        };
-        let starts_at: Vec<usize> = (0..=ids.len()).map(before).collect();
-        let starting: Vec<usize> = starts.iter().map(|&(_, pattern)| pattern).collect();
-        format!(
-            "const LONGEST_PATTERN: usize = {LONGEST_PATTERN};\n\
-             {constants}\
-             static RULES: &[Rule] = &[{rules}];\n\
-             static PATTERNS: &[Pattern] = &[{patterns}];\n\
-             static ELEMENTS: &[Element] = &[{elements}];\n\
-             static STARTS: &[u16] = &{starts_at:?};\n\
-             static STARTING: &[u16] = &{starting:?};\n"
-        )
+        Some(format!(
+            "static RULES: &[Rule] = &[{rules}];\n\
+             static TABLES: Tables = Tables {{\n\
+             patterns: Cow::Borrowed(&{:?}),\n\
+             elements: Cow::Borrowed(&{:?}),\n\
+             choices: Cow::Borrowed(&{:?}),\n\
+             starts: Cow::Borrowed(&{:?}),\n\
+             starting: Cow::Borrowed(&{:?}),\n\
+             }};\n",
+            tables.patterns, tables.elements, tables.choices, tables.starts, tables.starting
+        ))
     }
-}
-
-/// The tokens that are no words have the numbers behind all words.
-const SIGNS: [(&str, &str); 3] = [
-    (LINK, "LINK"),
-    (PHISHING_LINK, "PHISHING_LINK"),
-    (NUMBER, "NUMBER"),
-];
-
-fn test(test: &Test, ids: &BTreeMap<&str, u16>) -> String {
-    match test {
-        Test::OneOf(words) => format!("Test::OneOf(&{:?})", numbers(words, ids)),
-        Test::Any => "Test::Any".to_owned(),
-    }
-}
-
-fn numbers(words: &[String], ids: &BTreeMap<&str, u16>) -> Vec<u16> {
-    let numbers: BTreeSet<u16> = words.iter().map(|word| ids[word.as_str()]).collect();
-    numbers.into_iter().collect()
 }
 
 fn rule(rule: &Rule) -> String {
     let Rule {
         name,
+        language,
         label,
         action,
     } = rule;
     let score = action.score();
-    format!("Rule {{ name: {name:?}, label: Label::{label:?}, score: {score:?} }},\n")
-}
-
-/// About two places a word, so that most places hold one or none.
-fn places(words: usize) -> usize {
-    (2 * words).next_power_of_two()
-}
-
-fn place(word: &str, places: usize) -> usize {
-    let mut letters: Vec<char> = word.chars().collect();
-    letters.dedup();
-    hash::place(letters.into_iter(), places)
-}
-
-/// The words of place `p` have the numbers `STARTS[p]..STARTS[p + 1]`.
-fn vocabulary(words: &[String]) -> String {
-    let places = places(words.len());
-    let before = |p| words.partition_point(|word| place(word, places) < p);
-    let starts: Vec<usize> = (0..=places).map(before).collect();
     format!(
-        "const PLACES: usize = {places};\n\
-         static STARTS: [u16; {}] = {starts:?};\n\
-         static VOCABULARY: [&str; {}] = {words:?};\n",
-        starts.len(),
-        words.len()
+        "Rule {{ name: {name:?}, language: {language:?}, label: Label::{label:?}, score: {score:?} }},\n"
+    )
+}
+
+fn vocabulary(words: &WordList) -> String {
+    format!(
+        "static BUILT_IN: WordList = WordList {{\n\
+         places: {},\n\
+         starts: std::borrow::Cow::Borrowed(&{:?}),\n\
+         words: std::borrow::Cow::Borrowed(&{:?}),\n\
+         }};\n",
+        words.places, words.starts, words.words
     )
 }
 
 fn check_word(source: &Source, word: &Spanned<String>) -> Result<(), String> {
-    pattern::check_word(word.get_ref()).map_err(|message| source.error(word.span().start, &message))
+    phrase::check_word(word.get_ref()).map_err(|message| source.error(word.span().start, &message))
 }

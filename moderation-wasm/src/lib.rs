@@ -1,50 +1,30 @@
 //! Decides what happens to a message before anyone sees it: normalise → rules and model → verdict.
 //!
-//! This file only translates between the contract (`components/wit/moderation`) and [`judge`].
+//! This file only translates between the contract (`components/wit/moderation`) and [`policy`],
+//! where a text's way is to be read.
 
+pub mod explain;
 pub mod features;
 mod hash;
 pub mod model;
 pub mod normalise;
+pub mod policy;
 pub mod rules;
 pub mod verdict;
 
 mod bindings {
-    wit_bindgen::generate!({ path: "../components/wit/moderation", world: "moderation" });
+    wit_bindgen::generate!({ path: "../components/wit/moderation", world: "explained-moderation" });
 }
 
+use bindings::exports::clustertalk::moderation::explainer::{self, Guest as Explainer};
 use bindings::exports::clustertalk::moderation::moderator::{self as wit, Guest};
+use explain::Explanation;
+use policy::{InRoom, Policy};
 use verdict::{Action, Verdict};
 
-/// A longer text is judged in parts of this many bytes, so that memory is bounded whatever its
-/// length.
-const PART: usize = 16 * 1024;
-/// Bytes that two parts share, so that no phrase falls between them.
-const SHARED: usize = 512;
-
-/// Judges one text. Pure and bounded: time is linear in the text.
+/// Judges one text without a policy. Pure and bounded: time is linear in the text.
 pub fn judge(text: &str) -> Verdict {
-    let model = model::Model::built_in();
-    verdict::decide(parts(text).flat_map(|part| {
-        let normalised = normalise::normalise(part);
-        let by_rules = rules::findings(&normalised.tokens);
-        let by_model = model.findings(part, &normalised, &by_rules);
-        // Rules first: of equals the first decides, and a rule explains itself.
-        by_rules.into_iter().chain(by_model)
-    }))
-}
-
-fn parts(text: &str) -> impl Iterator<Item = &str> {
-    let mut rest = Some(text);
-    std::iter::from_fn(move || {
-        let text = rest?;
-        if text.len() <= PART {
-            return rest.take();
-        }
-        let end = text.floor_char_boundary(PART);
-        rest = Some(&text[text.floor_char_boundary(end - SHARED)..]);
-        Some(&text[..end])
-    })
+    Policy::empty().in_room("").judge(text)
 }
 
 /// The exported component.
@@ -52,19 +32,69 @@ pub struct Moderator;
 
 impl Guest for Moderator {
     fn review(message: wit::Message) -> Result<wit::Verdict, String> {
-        Ok(to_wit(judge(&message.text)))
+        let policy = Policy::of_component()?.in_room(&message.room);
+        Ok(to_wit(policy.judge(&message.text), &policy))
     }
 }
 
-fn to_wit(verdict: Verdict) -> wit::Verdict {
+impl Explainer for Moderator {
+    fn explain(message: wit::Message) -> Result<explainer::Explanation, String> {
+        let policy = Policy::of_component()?.in_room(&message.room);
+        let explanation = explain::explain(&policy, &message.text);
+        Ok(explanation_to_wit(explanation, &policy))
+    }
+}
+
+fn explanation_to_wit(explanation: Explanation, policy: &InRoom<'_>) -> explainer::Explanation {
+    let findings = explanation.findings.into_iter();
+    let features = explanation.features.into_iter();
+    let thresholds = explanation.thresholds.into_iter();
+    explainer::Explanation {
+        verdict: to_wit(explanation.verdict, policy),
+        policy: explanation.policy.to_owned(),
+        normalised: explanation.normalised,
+        findings: findings
+            .map(|(finding, action)| explainer::Finding {
+                label: finding.label.name().to_owned(),
+                score: finding.score,
+                rule: finding.rule.map(str::to_owned),
+                action: action_to_wit(action),
+            })
+            .collect(),
+        features: features
+            .map(|feature| explainer::Feature {
+                label: feature.label.name().to_owned(),
+                what: feature.what,
+                weight: feature.weight,
+            })
+            .collect(),
+        thresholds: thresholds
+            .map(|(label, thresholds)| explainer::Thresholds {
+                label: label.name().to_owned(),
+                flag: thresholds.flag,
+                mask: thresholds.mask,
+                block: thresholds.block,
+            })
+            .collect(),
+    }
+}
+
+fn action_to_wit(action: Action) -> wit::Action {
+    match action {
+        Action::Allow => wit::Action::Allow,
+        Action::Flag => wit::Action::Flag,
+        Action::Mask => wit::Action::Mask,
+        Action::Block => wit::Action::Block,
+    }
+}
+
+fn to_wit(verdict: Verdict, policy: &InRoom<'_>) -> wit::Verdict {
+    let replacement = verdict.replacement.or_else(|| policy.replacement());
     wit::Verdict {
-        action: match verdict.action {
-            Action::Allow => wit::Action::Allow,
-            Action::Flag => wit::Action::Flag,
-            Action::Mask => wit::Action::Mask,
-            Action::Block => wit::Action::Block,
-        },
-        replacement: None,
+        action: action_to_wit(verdict.action),
+        replacement: replacement
+            .filter(|_| verdict.action == Action::Mask)
+            .map(str::to_owned),
         scores: verdict
             .scores
             .into_iter()

@@ -96,7 +96,7 @@ pub struct Estimate {
     /// Calibrated.
     pub logit: f32,
     pub probability: f32,
-    /// On the scale of [`crate::verdict::Action::for_score`]: 0.5 at the head's threshold for
+    /// On the scale of [`crate::verdict::Thresholds::DEFAULT`]: 0.5 at the head's threshold for
     /// flagging, 0.75 at that for masking, and never as much as blocking takes.
     pub score: f32,
 }
@@ -167,6 +167,8 @@ impl<'a> Model<'a> {
             label: head.label(),
             score: estimates[head as usize].score,
             rule: None,
+            action: None,
+            replacement: None,
         })
     }
 
@@ -283,6 +285,13 @@ impl Sums {
         let scale = length_scale(self.count);
         self.sums.map(|sum| sum as f32 * scale)
     }
+}
+
+/// The words of a text that are judged together: those of two windows, or all of a short text.
+pub fn stretches(words: usize) -> impl Iterator<Item = std::ops::Range<usize>> {
+    let windows = words.div_ceil(WINDOW).max(1);
+    (0..windows.saturating_sub(1).max(1))
+        .map(move |window| window * WINDOW..((window + 2) * WINDOW).min(words))
 }
 
 /// What each of `count` words' weights is multiplied by: a text of few words says little.

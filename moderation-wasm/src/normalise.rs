@@ -17,10 +17,12 @@ mod reading;
 mod spacing;
 mod split;
 mod vocabulary;
+pub mod words;
 
+use crate::hash;
 use reading::Reading;
 use split::{Link, Piece};
-pub use vocabulary::WordId;
+pub use vocabulary::{Vocabulary, WordId};
 
 /// What a rule sees of one word of the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,10 +48,25 @@ pub struct Normalised {
     pub disguised: Vec<String>,
 }
 
+impl Normalised {
+    /// The hosts of its links.
+    pub fn links(&self) -> impl Iterator<Item = &str> {
+        let words = self.text.split(' ').zip(&self.tokens);
+        words
+            .filter(|(_, token)| matches!(token, Token::Link | Token::PhishingLink))
+            .map(|(word, _)| word.trim_start_matches("http://"))
+    }
+}
+
+/// With the words of the built-in rules.
 pub fn normalise(text: &str) -> Normalised {
+    normalise_with(Vocabulary::built_in(), text)
+}
+
+pub fn normalise_with(vocabulary: &Vocabulary, text: &str) -> Normalised {
     let folded = fold::fold(text);
-    let split = split::split(&folded);
-    let pieces = spacing::join_spaced_letters(split.pieces);
+    let split = split::split(vocabulary, &folded);
+    let pieces = spacing::join_spaced_letters(vocabulary, split.pieces);
 
     let mut normalised = Normalised {
         text: String::with_capacity(folded.len()),
@@ -62,11 +79,27 @@ pub fn normalise(text: &str) -> Normalised {
         }
         let token = match piece {
             Piece::Link(link) => write_link(link, &mut normalised.text),
-            Piece::Word(word) => write_word(word.text.as_ref(), &mut normalised.text),
+            Piece::Word(word) => write_word(vocabulary, word.text.as_ref(), &mut normalised.text),
         };
         normalised.tokens.push(token);
     }
     normalised
+}
+
+/// A text without the links to some hosts.
+pub fn without_links(text: &str, is_left_out: impl Fn(&str) -> bool) -> String {
+    let mut kept = String::with_capacity(text.len());
+    for field in text.split_inclusive(char::is_whitespace) {
+        let folded = fold::fold(field);
+        match split::only_link(folded.trim_end()) {
+            Some((before, host)) if is_left_out(host) => {
+                kept += &folded[..before];
+                kept.push(' ');
+            }
+            _ => kept += field,
+        }
+    }
+    kept
 }
 
 fn write_link(link: &Link<'_>, text: &mut String) -> Token {
@@ -78,10 +111,10 @@ fn write_link(link: &Link<'_>, text: &mut String) -> Token {
     }
 }
 
-fn write_word(word: &str, text: &mut String) -> Token {
-    match reading::read(word) {
+fn write_word(vocabulary: &Vocabulary, word: &str, text: &mut String) -> Token {
+    match reading::read(vocabulary, word) {
         Reading::Known(id) => {
-            text.push_str(vocabulary::word(id));
+            text.push_str(vocabulary.word(id));
             Token::Word(id)
         }
         Reading::Unknown => {

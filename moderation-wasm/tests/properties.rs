@@ -3,7 +3,7 @@
 use clustertalk_moderation_wasm::judge;
 use clustertalk_moderation_wasm::normalise::normalise;
 use clustertalk_moderation_wasm::rules;
-use clustertalk_moderation_wasm::verdict::{self, Action, Verdict};
+use clustertalk_moderation_wasm::verdict::{self, Action, Thresholds, Verdict};
 use proptest::prelude::*;
 
 /// Any text, and texts made of the pieces that the normaliser has rules for.
@@ -117,7 +117,7 @@ fn hit() -> impl Strategy<Value = &'static str> {
 /// What the rules alone say, whose promises are exact; the model weighs what it sees, such as
 /// capitals, and may find more.
 fn by_rules(text: &str) -> Verdict {
-    verdict::decide(rules::findings(&normalise(text).tokens))
+    verdict::decide(rules::findings(&normalise(text).tokens), |_| Thresholds::DEFAULT)
 }
 
 proptest! {
@@ -146,7 +146,7 @@ proptest! {
         let scores: Vec<f32> = verdict.scores.iter().map(|&(_, score)| score).collect();
         prop_assert!(scores.is_sorted_by(|a, b| a >= b));
         let highest = scores.first().copied().unwrap_or(0.0);
-        prop_assert_eq!(verdict.action, Action::for_score(highest));
+        prop_assert_eq!(verdict.action, Thresholds::DEFAULT.action(highest));
         let decided = verdict.rule.is_some() || verdict.by_model;
         prop_assert_eq!(decided, verdict.action != Action::Allow);
     }

@@ -1,7 +1,7 @@
 //! Reads a folded word as a word of the rules, if it can be.
 
 use super::fold::without_marks;
-use super::vocabulary::{self, STRETCHED_RUN, WordId};
+use super::vocabulary::{STRETCHED_RUN, Vocabulary, WordId, runs};
 
 include!(concat!(env!("OUT_DIR"), "/characters.rs"));
 
@@ -15,18 +15,19 @@ pub enum Reading {
 }
 
 /// A word without leet symbols, as [`super::split`] gives it.
-pub fn read(word: &str) -> Reading {
+pub fn read(vocabulary: &Vocabulary, word: &str) -> Reading {
     if is_too_long(word) {
         return Reading::Unknown;
     }
-    let known = vocabulary::find(word)
-        .or_else(|| read_plain_latin(word))
-        .or_else(|| read_leet(word));
+    let known = vocabulary
+        .find(word)
+        .or_else(|| read_plain_latin(vocabulary, word))
+        .or_else(|| read_leet(vocabulary, word));
     known.map_or(Reading::Unknown, Reading::Known)
 }
 
 /// A chunk of letters, digits and leet symbols as one word (`$pam`, `5p@m`), if it reads as one.
-pub fn read_leet(chunk: &str) -> Option<WordId> {
+pub fn read_leet(vocabulary: &Vocabulary, chunk: &str) -> Option<WordId> {
     if is_too_long(chunk) {
         return None;
     }
@@ -49,7 +50,8 @@ pub fn read_leet(chunk: &str) -> Option<WordId> {
         let letter = |c| leet(c).map_or_else(|| plain_latin(c), choose);
         chunk.chars().map(letter).collect()
     };
-    find_word(&spelled(|leet| leet.first)).or_else(|| find_word(&spelled(|leet| leet.last)))
+    find_word(vocabulary, &spelled(|leet| leet.first))
+        .or_else(|| find_word(vocabulary, &spelled(|leet| leet.last)))
 }
 
 /// Whether a symbol, not a letter or digit, can stand for a letter.
@@ -77,7 +79,7 @@ pub fn without_lookalikes(word: &str) -> Option<String> {
 
 /// Runs longer than two letters are cut to two; digits are left alone.
 pub fn push_without_long_runs(word: &str, text: &mut String) {
-    for (letter, length) in vocabulary::runs(word) {
+    for (letter, length) in runs(word) {
         let kept = match letter.is_alphabetic() {
             true => length.min(STRETCHED_RUN - 1),
             false => length,
@@ -87,21 +89,24 @@ pub fn push_without_long_runs(word: &str, text: &mut String) {
 }
 
 /// Without marks and with Latin lookalikes (`ı`, small capitals) made plain.
-fn read_plain_latin(word: &str) -> Option<WordId> {
+fn read_plain_latin(vocabulary: &Vocabulary, word: &str) -> Option<WordId> {
     if word.is_ascii() {
         return None;
     }
-    find_word(&word.chars().map(plain_latin).collect::<String>())
+    find_word(
+        vocabulary,
+        &word.chars().map(plain_latin).collect::<String>(),
+    )
 }
 
 /// A guess must be worth it: at least two different letters.
-fn find_word(spelling: &str) -> Option<WordId> {
-    let is_word = vocabulary::runs(spelling).nth(1).is_some();
-    is_word.then(|| vocabulary::find(spelling)).flatten()
+fn find_word(vocabulary: &Vocabulary, spelling: &str) -> Option<WordId> {
+    let is_word = runs(spelling).nth(1).is_some();
+    is_word.then(|| vocabulary.find(spelling)).flatten()
 }
 
 fn is_too_long(word: &str) -> bool {
-    vocabulary::runs(word).nth(LONGEST_DISGUISE).is_some()
+    runs(word).nth(LONGEST_DISGUISE).is_some()
 }
 
 pub fn plain_latin(c: char) -> char {

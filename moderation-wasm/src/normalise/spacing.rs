@@ -3,26 +3,26 @@
 use super::fold::{fold, is_spaceless};
 use super::reading::{self, Reading};
 use super::split::{Piece, Word};
-use super::vocabulary;
+use super::vocabulary::{Vocabulary, runs};
 
 /// Fewer letters in a row are initials, or an article beside a variable.
 const SPACED_LETTERS: usize = 3;
 
 /// Letters in a row make one word, whatever stands between them; where some gaps are wider
 /// than others the wide ones are kept as the gaps between words.
-pub fn join_spaced_letters(pieces: Vec<Piece<'_>>) -> Vec<Piece<'_>> {
+pub fn join_spaced_letters<'a>(vocabulary: &Vocabulary, pieces: Vec<Piece<'a>>) -> Vec<Piece<'a>> {
     let mut joined = Vec::with_capacity(pieces.len());
     let mut letters = Vec::new();
     for piece in pieces {
         match piece {
             Piece::Word(word) if is_letter(&word.text) => letters.push(word),
             other => {
-                push_letters(&mut letters, &mut joined);
+                push_letters(vocabulary, &mut letters, &mut joined);
                 joined.push(other);
             }
         }
     }
-    push_letters(&mut letters, &mut joined);
+    push_letters(vocabulary, &mut letters, &mut joined);
     joined
 }
 
@@ -37,7 +37,11 @@ fn is_letter(text: &str) -> bool {
     }
 }
 
-fn push_letters<'a>(letters: &mut Vec<Word<'a>>, joined: &mut Vec<Piece<'a>>) {
+fn push_letters<'a>(
+    vocabulary: &Vocabulary,
+    letters: &mut Vec<Word<'a>>,
+    joined: &mut Vec<Piece<'a>>,
+) {
     if !is_spelled_out(letters) {
         joined.extend(letters.drain(..).map(Piece::Word));
         return;
@@ -52,18 +56,22 @@ fn push_letters<'a>(letters: &mut Vec<Word<'a>>, joined: &mut Vec<Piece<'a>>) {
         match is_letter(&word.text) {
             true => singles.push(word),
             false => {
-                push_singles(&mut singles, joined);
-                joined.push(Piece::Word(without_neighbours(word)));
+                push_singles(vocabulary, &mut singles, joined);
+                joined.push(Piece::Word(without_neighbours(vocabulary, word)));
             }
         }
     }
-    push_singles(&mut singles, joined);
+    push_singles(vocabulary, &mut singles, joined);
     letters.clear();
 }
 
-fn push_singles<'a>(singles: &mut Vec<Word<'a>>, joined: &mut Vec<Piece<'a>>) {
+fn push_singles<'a>(
+    vocabulary: &Vocabulary,
+    singles: &mut Vec<Word<'a>>,
+    joined: &mut Vec<Piece<'a>>,
+) {
     if is_spelled_out(singles) {
-        joined.push(Piece::Word(without_neighbours(join(singles))));
+        joined.push(Piece::Word(without_neighbours(vocabulary, join(singles))));
         singles.clear();
     } else {
         joined.extend(singles.drain(..).map(Piece::Word));
@@ -91,8 +99,8 @@ fn join<'a>(letters: &[Word<'a>]) -> Word<'a> {
 
 /// An `a`, `i` or `u` beside spaced letters may be a word of its own (`i s p a m u`): it goes,
 /// if the whole is no word of the rules and the rest is one.
-fn without_neighbours(word: Word<'_>) -> Word<'_> {
-    let is_known = |text: &&str| matches!(reading::read(text), Reading::Known(_));
+fn without_neighbours<'a>(vocabulary: &Vocabulary, word: Word<'a>) -> Word<'a> {
+    let is_known = |text: &&str| matches!(reading::read(vocabulary, text), Reading::Known(_));
     let text = word.text.as_ref();
     let lone = ['a', 'i', 'u'];
     let head = text.strip_prefix(lone);
@@ -101,7 +109,7 @@ fn without_neighbours(word: Word<'_>) -> Word<'_> {
     let known = [Some(text), head, tail, both]
         .into_iter()
         .flatten()
-        .filter(|rest| vocabulary::runs(rest).nth(1).is_some())
+        .filter(|rest| runs(rest).nth(1).is_some())
         .find(is_known);
     match known {
         Some(rest) => Word {

@@ -7,7 +7,7 @@ use unicode_normalization::char::is_combining_mark;
 use super::fold::{fold, is_spaceless};
 use super::letters;
 use super::reading;
-use super::vocabulary;
+use super::vocabulary::Vocabulary;
 use crate::hash;
 
 include!(concat!(env!("OUT_DIR"), "/domains.rs"));
@@ -42,8 +42,9 @@ pub struct Split<'a> {
 }
 
 /// The links and words of a folded text in order.
-pub fn split(text: &str) -> Split<'_> {
+pub fn split<'a>(vocabulary: &Vocabulary, text: &'a str) -> Split<'a> {
     let mut splitter = Splitter {
+        vocabulary,
         split: Split {
             pieces: Vec::with_capacity(text.len() / 4),
             disguised: Vec::new(),
@@ -64,12 +65,13 @@ pub fn split(text: &str) -> Split<'_> {
     splitter.split
 }
 
-struct Splitter<'a> {
+struct Splitter<'a, 'v> {
+    vocabulary: &'v Vocabulary,
     split: Split<'a>,
     gap: usize,
 }
 
-impl<'a> Splitter<'a> {
+impl<'a> Splitter<'a, '_> {
     fn split_words(&mut self, mut text: &'a str) {
         while let Some(first) = text.chars().next() {
             let length = match is_spaceless(first) {
@@ -89,7 +91,7 @@ impl<'a> Splitter<'a> {
 
     /// A chunk is one word if its symbols read as letters, else several between the symbols.
     fn push_chunk(&mut self, chunk: &'a str) {
-        if let Some(word) = read_symbols(chunk) {
+        if let Some(word) = read_symbols(self.vocabulary, chunk) {
             self.push_word(Cow::Borrowed(word));
             return;
         }
@@ -139,7 +141,7 @@ fn without_apostrophes(word: &str) -> Cow<'_, str> {
 }
 
 /// `$pam` and `a$$!`: the mark at the end may be a letter or not.
-fn read_symbols(chunk: &str) -> Option<&'static str> {
+fn read_symbols(vocabulary: &Vocabulary, chunk: &str) -> Option<&'static str> {
     if !chunk.contains(reading::is_leet_symbol) {
         return None;
     }
@@ -148,8 +150,21 @@ fn read_symbols(chunk: &str) -> Option<&'static str> {
     let sentence = chunk.trim_end_matches('!');
     let inner = sentence.trim_matches(reading::is_leet_symbol);
     let spellings = [&chunk, sentence, inner];
-    let id = spellings.into_iter().find_map(reading::read_leet)?;
-    Some(vocabulary::word(id))
+    let id = spellings
+        .into_iter()
+        .find_map(|spelling| reading::read_leet(vocabulary, spelling))?;
+    Some(vocabulary.word(id))
+}
+
+/// The host of the first link of a folded field, and where the link begins, if nothing but an
+/// address follows the host.
+pub fn only_link(field: &str) -> Option<(usize, &str)> {
+    let (before, link) = find_link(field)?;
+    let host = before + field[before..].find(link.host)?;
+    let after = &field[host + link.host.len()..];
+    let is_address = after.trim_end_matches(['.', ',', '!', ')', ';']).is_empty()
+        || after.starts_with(['/', '?', '#']);
+    is_address.then_some((before, link.host))
 }
 
 /// The first link of a field, and where it begins.

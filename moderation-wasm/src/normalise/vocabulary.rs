@@ -1,64 +1,73 @@
-//! The words that the rules know, and which of them a written word stands for.
+//! The words that rules know: the built-in ones, and those of a policy.
 
-use crate::hash;
+use super::words::WordList;
+pub use super::words::{STRETCHED_RUN, runs};
 
 include!(concat!(env!("OUT_DIR"), "/vocabulary.rs"));
 
-/// A number of a word in the vocabulary, which is sorted by [`hash::place`].
+/// A number of a word that some rule knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct WordId(pub u16);
 
-/// A run of at least this many equal letters is a stretched one: it may stand for one or two.
-pub const STRETCHED_RUN: usize = 3;
-
-pub fn word(id: WordId) -> &'static str {
-    VOCABULARY[usize::from(id.0)]
+/// All words that rules know: those of the built-in rules come first.
+#[derive(Clone, Debug)]
+pub struct Vocabulary {
+    own: WordList,
 }
 
-/// The word that is spelled so, letter by letter or stretched (`spaaaam`).
-pub fn find(spelling: &str) -> Option<WordId> {
-    let place = hash::place(squeezed(spelling), PLACES);
-    let mut stretched = None;
-    for id in STARTS[place]..STARTS[place + 1] {
-        let word = VOCABULARY[usize::from(id)];
-        if word == spelling {
-            return Some(WordId(id));
-        }
-        if stretched.is_none() && is_stretched(spelling, word) {
-            stretched = Some(WordId(id));
+static BUILT_IN_ONLY: Vocabulary = Vocabulary {
+    own: WordList::empty(),
+};
+
+impl Vocabulary {
+    /// That of the built-in rules.
+    pub fn built_in() -> &'static Vocabulary {
+        &BUILT_IN_ONLY
+    }
+
+    /// With words of a policy beside the built-in ones. One that is there twice is found once.
+    pub fn with(words: impl Iterator<Item = &'static str>) -> Vocabulary {
+        let own: Vec<&str> = words
+            .filter(|word| BUILT_IN.find_exactly(word).is_none())
+            .collect();
+        Vocabulary {
+            own: WordList::build(own.into_iter()),
         }
     }
-    stretched
-}
 
-/// The letters with each run of equal ones taken once.
-fn squeezed(word: &str) -> impl Iterator<Item = char> {
-    runs(word).map(|(letter, _)| letter)
-}
+    /// How many there are: one more than the highest number.
+    pub fn len(&self) -> u16 {
+        (BUILT_IN.words.len() + self.own.words.len()) as u16
+    }
 
-fn is_stretched(spelling: &str, word: &str) -> bool {
-    let mut written = runs(spelling);
-    let mut meant = runs(word);
-    loop {
-        match (written.next(), meant.next()) {
-            (None, None) => return true,
-            (Some(written), Some(meant)) if written == meant => {}
-            (Some((letter, length)), Some(meant))
-                if letter == meant.0 && length >= STRETCHED_RUN => {}
-            _ => return false,
+    pub fn word(&self, id: WordId) -> &'static str {
+        let index = usize::from(id.0);
+        match index.checked_sub(BUILT_IN.words.len()) {
+            None => BUILT_IN.words[index],
+            Some(index) => self.own.words[index],
         }
+    }
+
+    /// The word that is spelled so, letter by letter or stretched (`spaaaam`).
+    pub fn find(&self, spelling: &str) -> Option<WordId> {
+        let found = BUILT_IN.find(spelling).map(WordId);
+        if self.own.words.is_empty() {
+            return found;
+        }
+        // A word as it stands is meant before one that is stretched.
+        let exact = found.filter(|&id| self.word(id) == spelling);
+        exact
+            .or_else(|| self.own.find(spelling).map(own_id))
+            .or(found)
+    }
+
+    /// The word that is spelled so, letter by letter.
+    pub fn find_exactly(&self, spelling: &str) -> Option<WordId> {
+        let built_in = BUILT_IN.find_exactly(spelling).map(WordId);
+        built_in.or_else(|| self.own.find_exactly(spelling).map(own_id))
     }
 }
 
-/// Each letter with the number of times it stands in a row.
-pub fn runs(word: &str) -> impl Iterator<Item = (char, usize)> {
-    let mut letters = word.chars().peekable();
-    std::iter::from_fn(move || {
-        let letter = letters.next()?;
-        let mut length = 1;
-        while letters.next_if_eq(&letter).is_some() {
-            length += 1;
-        }
-        Some((letter, length))
-    })
+fn own_id(index: u16) -> WordId {
+    WordId(BUILT_IN.words.len() as u16 + index)
 }

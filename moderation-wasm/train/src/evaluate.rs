@@ -3,7 +3,7 @@
 use clustertalk_moderation_wasm::model::{Head, Model, PerHead};
 use clustertalk_moderation_wasm::normalise::normalise;
 use clustertalk_moderation_wasm::rules;
-use clustertalk_moderation_wasm::verdict::{Action, Label};
+use clustertalk_moderation_wasm::verdict::{Action, Label, Thresholds};
 
 use crate::data::Line;
 use crate::disguise::Disguise;
@@ -43,7 +43,7 @@ fn judge(model: &Model, line: Line) -> Judged {
         logits: estimates.map(|estimate| estimate.logit),
         probabilities: estimates.map(|estimate| estimate.probability),
         scores,
-        action: Action::for_score(highest),
+        action: Thresholds::DEFAULT.action(highest),
     }
 }
 
@@ -54,7 +54,7 @@ fn head(label: Label) -> Option<Head> {
         Label::Hate => Some(Head::Hate),
         Label::Threat => Some(Head::Threat),
         Label::Sexual => Some(Head::Sexual),
-        Label::SelfHarm => None,
+        Label::SelfHarm | Label::Own(_) => None,
     }
 }
 

@@ -30,7 +30,7 @@ fn allowed(folder: &str) -> &'static [&'static str] {
         | "edge-hub/loadtest" => &["edge-hub/core"],
         // One core module runs there, so the components are linked in.
         "edge-hub/fastly" => &["edge-hub/core", "moderation-wasm", "analytics-wasm"],
-        "moderation-wasm/train" => &["moderation-wasm"],
+        "moderation-wasm/policy" | "moderation-wasm/train" => &["moderation-wasm"],
         // Code is generated from core's types.
         "xtask" => &["edge-hub/core"],
         _ => &[],

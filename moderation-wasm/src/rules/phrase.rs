@@ -1,33 +1,57 @@
 //! A phrase as it is written in a rule: `you (are|re) ... a? {insult} $`.
+//!
+//! The build script shares this file, so that the built-in rules and those of a policy are read by
+//! the same code.
 
 use std::collections::BTreeMap;
 
-use crate::fold::{fold, is_spaceless};
+use serde::{Deserialize, Serialize};
+
+use super::fold::{fold, is_spaceless};
 
 /// Words that `...` may skip.
 const GAP_WORDS: usize = 4;
-/// Bounds the work at a word: see `src/rules.rs`.
-pub const LONGEST_PATTERN: usize = 16;
-/// In letters; `src/normalise/reading.rs` takes a word of twice as many for no word.
+/// Bounds the work at a word: see [`super`].
+pub const LONGEST_PHRASE: usize = 16;
+/// In letters; `normalise::reading` takes a word of twice as many for no word.
 const LONGEST_WORD: usize = 32;
 /// A run of three letters in a text is read as one or two.
 const LONGEST_RUN: usize = 2;
 
-pub struct Pattern {
-    pub elements: Vec<Element>,
+/// A phrase of words `W`: texts of their own, or borrowed ones.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Phrase<W> {
+    pub parts: Vec<Part<W>>,
+    /// Only at the beginning of a text.
     pub at_start: bool,
+    /// Only at the end of a text.
     pub at_end: bool,
 }
 
-pub struct Element {
-    pub test: Test,
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part<W> {
+    pub choice: Choice<W>,
     pub optional: bool,
 }
 
-pub enum Test {
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Choice<W> {
     /// One of these words or signs (`<link>`).
-    OneOf(Vec<String>),
+    OneOf(Vec<W>),
     Any,
+}
+
+impl<W: AsRef<str>> Phrase<W> {
+    /// Its words, without the signs.
+    pub fn words(&self) -> impl Iterator<Item = &W> {
+        let choices = self.parts.iter().filter_map(|part| match &part.choice {
+            Choice::OneOf(words) => Some(words),
+            Choice::Any => None,
+        });
+        choices
+            .flatten()
+            .filter(|word| !word.as_ref().starts_with('<'))
+    }
 }
 
 /// What stands for a token that is no word.
@@ -37,45 +61,49 @@ pub const NUMBER: &str = "<number>";
 
 pub type Sets = BTreeMap<String, Vec<String>>;
 
-pub fn parse(pattern: &str, sets: &Sets) -> Result<Pattern, String> {
-    let mut parts: Vec<&str> = pattern.split_whitespace().collect();
-    let at_start = parts.first() == Some(&"^");
+/// Reads a phrase; `sets` are what `{name}` stands for.
+///
+/// # Errors
+/// What is wrong with it, in words for whoever wrote it.
+pub fn parse(phrase: &str, sets: &Sets) -> Result<Phrase<String>, String> {
+    let mut written: Vec<&str> = phrase.split_whitespace().collect();
+    let at_start = written.first() == Some(&"^");
     if at_start {
-        parts.remove(0);
+        written.remove(0);
     }
-    let at_end = parts.last() == Some(&"$");
+    let at_end = written.last() == Some(&"$");
     if at_end {
-        parts.pop();
+        written.pop();
     }
 
-    let mut elements = Vec::new();
-    for part in parts {
-        parse_part(part, sets, &mut elements)?;
+    let mut parts = Vec::new();
+    for part in written {
+        parse_part(part, sets, &mut parts)?;
     }
-    match elements.first() {
+    match parts.first() {
         None => return Err("a phrase needs a word".to_owned()),
         Some(first) if first.optional => {
             return Err("a phrase begins with something that must be there".to_owned());
         }
         Some(_) => {}
     }
-    if elements.len() > LONGEST_PATTERN {
-        let length = elements.len();
+    if parts.len() > LONGEST_PHRASE {
+        let length = parts.len();
         return Err(format!(
-            "{length} words are too many: at most {LONGEST_PATTERN}"
+            "{length} words are too many: at most {LONGEST_PHRASE}"
         ));
     }
-    Ok(Pattern {
-        elements,
+    Ok(Phrase {
+        parts,
         at_start,
         at_end,
     })
 }
 
-fn parse_part(part: &str, sets: &Sets, elements: &mut Vec<Element>) -> Result<(), String> {
+fn parse_part(part: &str, sets: &Sets, parts: &mut Vec<Part<String>>) -> Result<(), String> {
     if part == "..." {
-        elements.extend((0..GAP_WORDS).map(|_| Element {
-            test: Test::Any,
+        parts.extend((0..GAP_WORDS).map(|_| Part {
+            choice: Choice::Any,
             optional: true,
         }));
         return Ok(());
@@ -84,13 +112,13 @@ fn parse_part(part: &str, sets: &Sets, elements: &mut Vec<Element>) -> Result<()
         Some(name) => (name, true),
         None => (part, false),
     };
-    let tests = parse_choice(name, sets)?;
-    elements.extend(tests.into_iter().map(|test| Element { test, optional }));
+    let choices = parse_choice(name, sets)?;
+    parts.extend(choices.into_iter().map(|choice| Part { choice, optional }));
     Ok(())
 }
 
 /// `word`, `{set}`, `(word|{set}|<link>)`, or a phrase of a script without spaces.
-fn parse_choice(name: &str, sets: &Sets) -> Result<Vec<Test>, String> {
+fn parse_choice(name: &str, sets: &Sets) -> Result<Vec<Choice<String>>, String> {
     if let Some(choice) = name
         .strip_prefix('(')
         .and_then(|rest| rest.strip_suffix(')'))
@@ -99,13 +127,13 @@ fn parse_choice(name: &str, sets: &Sets) -> Result<Vec<Test>, String> {
         for word in choice.split('|') {
             words.extend(parse_word(word, sets)?);
         }
-        return Ok(vec![Test::OneOf(words)]);
+        return Ok(vec![Choice::OneOf(words)]);
     }
     if name.chars().any(is_spaceless) {
         let characters = name.chars().map(|c| parse_word(&c.to_string(), sets));
-        return characters.map(|word| Ok(Test::OneOf(word?))).collect();
+        return characters.map(|word| Ok(Choice::OneOf(word?))).collect();
     }
-    Ok(vec![Test::OneOf(parse_word(name, sets)?)])
+    Ok(vec![Choice::OneOf(parse_word(name, sets)?)])
 }
 
 fn parse_word(word: &str, sets: &Sets) -> Result<Vec<String>, String> {
@@ -121,6 +149,9 @@ fn parse_word(word: &str, sets: &Sets) -> Result<Vec<String>, String> {
 }
 
 /// A word must be written as the normaliser would leave it, or it would never be found.
+///
+/// # Errors
+/// What is wrong with it.
 pub fn check_word(word: &str) -> Result<(), String> {
     if [LINK, PHISHING_LINK, NUMBER].contains(&word) {
         return Ok(());
