@@ -117,7 +117,9 @@ fn hit() -> impl Strategy<Value = &'static str> {
 /// What the rules alone say, whose promises are exact; the model weighs what it sees, such as
 /// capitals, and may find more.
 fn by_rules(text: &str) -> Verdict {
-    verdict::decide(rules::findings(&normalise(text).tokens), |_| Thresholds::DEFAULT)
+    verdict::decide(rules::findings(&normalise(text).tokens), |_| {
+        Thresholds::DEFAULT
+    })
 }
 
 proptest! {

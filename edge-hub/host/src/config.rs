@@ -25,7 +25,7 @@ use clap_complete::Shell;
 use clustertalk_core::limits::Limits;
 
 use self::file::{File, id};
-pub use self::moderation::{Change, Moderation, Page, Resolve, Sentence, Unban};
+pub use self::moderation::{Change, Moderation, Page, Report, Resolve, Sentence, Unban};
 use self::settings::{Admin, Settings};
 pub use self::settings::{DEFAULT_LOG, LogFormat, RedisUrl};
 use self::tools::{Color, VARIABLES};

@@ -13,13 +13,14 @@ use super::{
     edge_client::EdgeClient,
     output::{BAD, DIM, NAME, json as line_of, moment, plain, print, print_json},
 };
-use crate::config::{Change, Moderation, Page, Resolve, Sentence, Unban};
+use crate::config::{Change, Moderation, Page, Report, Resolve, Sentence, Unban};
 
 /// Who moderates if nobody says so.
 const MODERATOR: &str = "cli";
 
 pub async fn run(moderation: Moderation) -> Result<()> {
     match moderation {
+        Moderation::Report(sent) => report(&sent).await,
         Moderation::Queue(page) => queue(&page).await,
         Moderation::Log(page) => log(&page).await,
         Moderation::Dismiss(resolve) => dismiss(&resolve).await,
@@ -76,7 +77,10 @@ async fn log(asked: &Page) -> Result<()> {
     for entry in list(&answer["entries"]) {
         match asked.json {
             true => writeln!(out, "{}", line_of(&entry))?,
-            false => writeln!(out, "{:>6}  {}", entry["seq"], told(&entry))?,
+            false => {
+                let seq = entry["seq"].as_u64().unwrap_or_default();
+                writeln!(out, "{DIM}{seq:>6}{DIM:#}  {}", told(&entry))?;
+            }
         }
     }
     out.flush()?;
@@ -176,14 +180,30 @@ fn body(edge: &crate::config::Edge, fields: Value) -> String {
     Value::Object(body).to_string()
 }
 
+async fn report(sent: &Report) -> Result<()> {
+    let Report {
+        resolve,
+        reason,
+        note,
+    } = sent;
+    let fields = json!({ "target": resolve.target, "reason": reason, "note": note });
+    settle(resolve, "reports", fields, "reported").await
+}
+
 async fn dismiss(resolve: &Resolve) -> Result<()> {
+    let fields = json!({ "target": resolve.target });
+    settle(resolve, "moderation/dismiss", fields, "dismissed").await
+}
+
+/// Asks for what is answered by `done`.
+async fn settle(resolve: &Resolve, path: &str, fields: Value, what: &str) -> Result<()> {
     let client = EdgeClient::new(&resolve.edge)?;
-    let path = format!("/api/v1/rooms/{}/moderation/dismiss", resolve.room);
-    let body = body(&resolve.edge, json!({ "target": resolve.target }));
+    let path = format!("/api/v1/rooms/{}/{path}", resolve.room);
+    let body = body(&resolve.edge, fields);
     let done = client.ask(Method::POST, &path, body).await?;
     match resolve.json {
         true => print_json(&done),
-        false => print(&format!("#{}: dismissed\n", resolve.room)),
+        false => print(&format!("#{}: {what}\n", resolve.room)),
     }
 }
 

@@ -5,13 +5,15 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use clustertalk_core::{
     ids::{MessageId, RoomName, UserId},
-    log::Reference,
+    log::{Reference, moderation::Reason},
 };
 
 use super::tools::{Edge, room, user};
 
 #[derive(Debug, Clone, Subcommand)]
 pub enum Moderation {
+    /// Report a message to the moderators of its room.
+    Report(Report),
     /// Show what was flagged or reported and nobody has looked at.
     Queue(Page),
     /// Show what was decided, reported and done, newest first.
@@ -28,6 +30,18 @@ pub enum Moderation {
     Ban(Sentence),
     /// End a ban and a mute.
     Unban(Unban),
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct Report {
+    #[command(flatten)]
+    pub resolve: Resolve,
+    /// What is wrong with it: spam, harassment, hate, sexual, violence, self_harm, illegal or other.
+    #[arg(long, value_name = "REASON", value_parser = reason)]
+    pub reason: Reason,
+    /// What moderators should know: at most 256 bytes.
+    #[arg(long, value_name = "TEXT")]
+    pub note: Option<String>,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -103,6 +117,10 @@ pub struct Unban {
     /// Print the answer as JSON.
     #[arg(long)]
     pub json: bool,
+}
+
+fn reason(text: &str) -> Result<Reason, serde_json::Error> {
+    serde_json::from_value(text.into())
 }
 
 /// Neither has a slash in it.

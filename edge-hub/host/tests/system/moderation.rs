@@ -7,7 +7,10 @@ use super::{
     client::Client,
     command_line::{run, sentence},
     harness::{Edge, RedisServer, Site, ask, clustertalk},
+    transcript::{self, Programs, Values},
 };
+
+const DOCUMENT: &str = include_str!("../../../../docs/moderation.md");
 
 /// What the policy of this repository flags, masks and blocks.
 const FLAGGED: &str = "shut up";
@@ -393,4 +396,13 @@ async fn an_erasure_takes_a_user_out_of_the_moderation_log() {
     let (code, output) = verified(&redis).await;
     assert_eq!(code, 0, "{output}");
     assert_eq!(waiting(&edge).await, ["m1"]);
+}
+
+#[tokio::test]
+async fn the_transcript_is_true() {
+    let redis = RedisServer::start().await;
+    let edge = Site::new().edge(&redis).await;
+    let programs = Programs::new(&redis, &edge);
+    let commands = transcript::run(DOCUMENT, &programs, &mut Values::default()).await;
+    assert!(commands.len() >= 10);
 }
