@@ -115,6 +115,9 @@ if full_at < now then full_at = now end
 if full_at - now > interval * (burst - 1) then
   return {'rate_limited', int(math.ceil(full_at - now - interval * (burst - 1)))}
 end
+local function charge()
+  redis.pcall('SET', rate, int(full_at + interval), 'PX', int(full_at + interval - now + 1000))
+end
 
 local target
 if reference ~= '' then
@@ -268,7 +271,7 @@ if mode == 'append' then
     tell_servers('type', 'message.' .. happened[kind], 'seq', seq, 'tag', tag, 'label', ARGV[22])
   end
   redis.call(publish, channel, '{"e":' .. event .. '}')
-  redis.pcall('SET', rate, int(full_at + interval), 'PX', int(full_at + interval - now + 1000))
+  charge()
   if slowed then
     redis.pcall('ZADD', slow, int(now), user)
     redis.pcall('ZREMRANGEBYSCORE', slow, '-inf', int(now - slow_mode))
@@ -334,7 +337,11 @@ if mode == 'append' then
   if not pcall(trim) then redis.pcall('HINCRBY', KEYS[6], 'trim_errors', 1) end
 end
 
-if write_record and mode == 'refuse' then write_record(record, target, sender) end
+if write_record and mode == 'refuse' then
+  write_record(record, target, sender)
+  -- Whoever is refused again and again must not fill that log.
+  charge()
+end
 if webhooks and mode == 'refuse' then
   local readable, policy = pcall(function() return cjson.decode('{' .. rest).moderation.policy end)
   tell_servers('type', 'message.blocked', 'user', user, 'id', string.match(sender, ' (.*)$'), 'kind', kind,

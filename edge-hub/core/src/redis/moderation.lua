@@ -71,11 +71,12 @@ if lifted and tonumber(lifted) > now then return {'banned', int(tonumber(lifted)
 
 if operation == 'log' then
   local reply = {'log', ''}
+  -- Before the first there is none, and no id either.
+  if reference == '0' then return reply end
   local from = reference == '' and '+' or '(' .. reference .. '-0'
   for _, entry in ipairs(redis.call('XREVRANGE', moderation, from, '-', 'COUNT', most + 1)) do
     if #reply == 2 + most then
-      reply[2] = string.match(entry[1], '^%d+')
-      reply[2] = int(tonumber(reply[2]) + 1)
+      reply[2] = int(number_of(entry) + 1)
       break
     end
     reply[#reply + 1] = entry[2][2]

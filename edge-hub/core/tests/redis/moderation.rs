@@ -323,6 +323,19 @@ fn reports_keep_the_rate_of_messages() {
 }
 
 #[test]
+fn what_is_blocked_keeps_the_rate_as_well() {
+    let mut world = World::new();
+    world.limits.messages_per_second = 1;
+    world.limits.burst = 2;
+    for (id, is_refused) in [("m1", true), ("m2", true), ("m3", false)] {
+        let blocked = judged(draft_saying("ada", id, "vile"), Action::Block);
+        let outcome = world.append_draft(&blocked);
+        assert_eq!(outcome == Appended::Refused, is_refused, "{outcome:?}");
+    }
+    assert_eq!(world.told(), ["block m1", "block m2"]);
+}
+
+#[test]
 fn only_moderators_see_and_resolve_and_only_who_may_read_reports() {
     let mut world = World::new();
     world.flag("ada", "m1");
@@ -427,6 +440,22 @@ fn a_page_of_the_queue_ends_where_the_next_begins() {
         }
     }
     assert_eq!(seqs, [6, 5, 4, 3, 2, 1]);
+    for after in [0, 1, 1 << 53] {
+        let by = (&by, Role::Moderator);
+        let call = redis::records(
+            &world.keyspace,
+            &world.limits,
+            &world.room,
+            by,
+            Some(after),
+            1,
+        );
+        let reply = world.redis.call(&call).unwrap();
+        let Records::Page(page, _) = redis::record_page(&reply).unwrap() else {
+            panic!("no page")
+        };
+        assert_eq!(page.len(), usize::from(after > 1), "{after}");
+    }
 }
 
 #[test]

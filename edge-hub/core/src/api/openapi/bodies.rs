@@ -140,7 +140,6 @@ pub struct Report {
     reason: Reason,
     /// At most 256 bytes of UTF-8; only moderators read it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("maxLength" = 64))]
     note: Option<String>,
 }
 
