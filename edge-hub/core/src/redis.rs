@@ -342,17 +342,11 @@ pub fn append(
     arguments.extend(keyspace.webhooks_of(room));
     arguments.push(draft.label.clone().unwrap_or_default());
     arguments.push(draft.record.clone().unwrap_or_default());
-    let (original, keep) = match &draft.original {
-        Some(Original { sealed, keep }) => (sealed.clone(), millis(*keep)),
-        None => (String::new(), 0),
-    };
-    arguments.extend([original, keep.to_string()]);
-    arguments.push(
-        draft
-            .restores
-            .map(|seq| seq.to_string())
-            .unwrap_or_default(),
-    );
+    arguments.push(match (&draft.original, draft.restores) {
+        (Some(Original { sealed, keep }), _) => format!("keep {} {sealed}", millis(*keep)),
+        (None, Some(seq)) => format!("restore {seq}"),
+        (None, None) => String::new(),
+    });
     arguments.extend(updates.iter().take(UPDATES).flat_map(self::arguments));
     Call::new(
         &APPEND,
@@ -374,10 +368,6 @@ pub fn append(
             key("slow"),
             key("webhooks"),
             key("moderation"),
-            key("moderation:tombstones"),
-            key("moderation:known"),
-            key("queue"),
-            key("quarantine"),
         ],
         arguments,
     )

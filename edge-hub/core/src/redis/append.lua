@@ -2,8 +2,8 @@
 --
 -- KEYS: 1 log, 2 seen, 3 tombstones, 4 rate, 5 ban, 6 stats, 7 stats:users, 8 stats:top,
 --       9 stats:minutes (the hour is added here), 10 edits, 11 read, 12 room, 13 granted, 14 mute,
---      15 slow, 16 webhooks, 17 moderation, 18 moderation:tombstones, 19 moderation:known, 20 queue,
---      21 quarantine (and one key more for each number); all in the slot of the room
+--      15 slow, 16 webhooks, 17 moderation (and those beside it, whose names begin so);
+--      all in the slot of the room
 -- ARGV: 1 mode          "append", or "refuse": look in `seen` and count, store nothing
 --       2 channel       publications go here
 --       3 sender        "USER ID", the key of deduplication
@@ -26,9 +26,9 @@
 --      21 most events that wait for them   22 what moderation called it, for them; or ""
 --      23 record        the rest of an entry of the moderation log, from "kind" on: of a decision that is
 --                       not to allow, of a moderator's deletion or restoration; or ""
---      24 original      of what was masked, sealed; or ""    25 for how many ms it is kept
---      26 restores      number of the entry whose original the edit brings back; or ""
---      27… updates, three each: operation, field, amount
+--      24 original      "keep MS SEALED" of what was masked, "restore NUMBER" of an edit that brings back
+--                       what the entry of this number masks; or ""
+--      25… updates, three each: operation, field, amount
 --
 -- Replies, always flat:
 --   {"appended", seq, tag, at, action}   {"duplicate", seq, tag, at, action}
@@ -47,8 +47,9 @@ local reference, moderates, max_edits = ARGV[15], ARGV[16] == '1', tonumber(ARGV
 local edits, read, room, granted, mute, slow = KEYS[10], KEYS[11], KEYS[12], KEYS[13], KEYS[14], KEYS[15]
 local private = ARGV[18] == '1'
 local webhooks = ARGV[20] ~= '' and KEYS[16]
-local queue, quarantine = KEYS[20], KEYS[21]
-local record, original, restores = ARGV[23], ARGV[24], ARGV[26] ~= ''
+local moderation, record = KEYS[17], ARGV[23]
+local original = ARGV[24]
+local restores = original ~= '' and string.match(original, '^restore (%d+)$')
 
 -- Reads and checks; nothing is written until all of them have passed.
 local time = redis.call('TIME')
@@ -142,16 +143,20 @@ if reference ~= '' then
 end
 if restores then
   local shown = shown_at(target, edits)
-  if shown ~= ARGV[26] or redis.call('EXISTS', quarantine .. ':' .. shown) == 0 then return {'original_gone'} end
+  if shown ~= restores or redis.call('EXISTS', moderation .. ':quarantine:' .. shown) == 0 then
+    return {'original_gone'}
+  end
 end
 
 -- What was refused before is decided already.
-if mode == 'refuse' and record ~= '' and redis.call('ZSCORE', KEYS[19], sender) then return {'refused'} end
+if mode == 'refuse' and record ~= '' and redis.call('ZSCORE', moderation .. ':known', sender) then
+  return {'refused'}
+end
 -- Of a deletion only what was a moderator's affair is noted.
 local write_record
 if record ~= '' and (kind ~= 'delete' or target.user ~= user
-    or redis.call('ZCOUNT', queue, target.seq, target.seq) > 0) then
-  write_record = moderation_log(KEYS[17], KEYS[18], KEYS[19], queue, now)
+    or redis.call('ZCOUNT', moderation .. ':queue', target.seq, target.seq) > 0) then
+  write_record = moderation_log(moderation, now)
 end
 
 local newest = webhooks and redis.call('XREVRANGE', webhooks, '+', '-', 'COUNT', 1)[1]
@@ -171,8 +176,8 @@ end
 
 local function may(...) return not redis.acl_check_cmd or redis.acl_check_cmd(...) end
 local seq, tag, at
-if write_record and not (may('XADD', KEYS[17], '*', '', '') and may('ZADD', KEYS[19], '1', '1')
-    and may('PEXPIRE', KEYS[17], '1') and may('SET', quarantine, '', 'PX', '1')) then
+if write_record and not (may('XADD', moderation, '*', '', '') and may('ZADD', moderation .. ':known', '1', '1')
+    and may('PEXPIRE', moderation, '1') and may('SET', moderation .. ':quarantine:1', '', 'PX', '1')) then
   return {'unpublishable'}
 end
 if webhooks and not (may('XADD', webhooks, '*', '', '') and may('PUBLISH', ARGV[20], '')) then
@@ -229,7 +234,7 @@ if mode == 'append' then
     if not tombstone then return end
     redis.call('HSET', tombstones, number, tombstone)
     redis.call('XDEL', log, number .. '-0')
-    forget_original(quarantine, number)
+    forget_original(moderation, number)
     local _, whose = content_of(event)
     if whose and tonumber(redis.call('ZSCORE', seen, whose) or '0') == tonumber(number) then
       redis.call('ZADD', seen, number .. '.5', whose)
@@ -243,27 +248,29 @@ if mode == 'append' then
       redis.call('ZREM', edits, number)
     end
     bury(target.seq)
-    redis.call('ZREMRANGEBYSCORE', queue, target.seq, target.seq)
+    redis.call('ZREMRANGEBYSCORE', moderation .. ':queue', target.seq, target.seq)
   end
   if write_record then
     local message = target or {seq = seq, tag = tag, user = user, id = string.match(sender, ' (.*)$')}
     local number = write_record(record, message)
-    if action == 'flag' then enqueue(queue, message.seq, number) end
+    if action == 'flag' then enqueue(moderation, message.seq, number) end
   end
   if restores then
-    redis.call('ZREMRANGEBYSCORE', queue, target.seq, target.seq)
-    forget_original(quarantine, ARGV[26])
+    redis.call('ZREMRANGEBYSCORE', moderation .. ':queue', target.seq, target.seq)
+    forget_original(moderation, restores)
   end
-  if original ~= '' then
+  if original ~= '' and not restores then
+    local keep, sealed = string.match(original, '^keep (%d+) (.+)$')
+    local quarantine = moderation .. ':quarantine'
     for _, number in ipairs(redis.call('ZRANGEBYSCORE', quarantine, '-inf', int(now))) do
-      forget_original(quarantine, number)
+      forget_original(moderation, number)
     end
     if redis.call('ZCARD', quarantine) >= 1000 then
-      forget_original(quarantine, redis.call('ZRANGE', quarantine, 0, 0)[1])
+      forget_original(moderation, redis.call('ZRANGE', quarantine, 0, 0)[1])
     end
-    redis.call('SET', quarantine .. ':' .. seq, original, 'PX', ARGV[25])
-    redis.call('ZADD', quarantine, int(now + tonumber(ARGV[25])), seq)
-    redis.call('PEXPIRE', quarantine, ARGV[25])
+    redis.call('SET', quarantine .. ':' .. seq, sealed, 'PX', keep)
+    redis.call('ZADD', quarantine, int(now + tonumber(keep)), seq)
+    redis.call('PEXPIRE', quarantine, keep)
   end
   redis.call('ZADD', seen, seq, sender)
   if webhooks then
@@ -378,8 +385,8 @@ function apply.minute(_, amount)
   redis.call('EXPIRE', key, 7 * 24 * 3600)
 end
 -- Found by whoever brings the figures over all rooms up to date.
-if ARGV[19] == '1' and #ARGV > 26 then redis.pcall('HSET', stats, 'unlisted', '1') end
-for i = 27, #ARGV, 3 do
+if ARGV[19] == '1' and #ARGV > 24 then redis.pcall('HSET', stats, 'unlisted', '1') end
+for i = 25, #ARGV, 3 do
   local ok = pcall(apply[ARGV[i]], ARGV[i + 1], tonumber(ARGV[i + 2]))
   if not ok then redis.pcall('HINCRBY', stats, 'counter_errors', 1) end
 end

@@ -66,8 +66,10 @@ end
 
 -- The moderation log of a room. Reads what its next entry hangs on, so that what is wrong shows before
 -- anything is written; answers the function that writes one, and says its number. `rest` is the entry's
--- JSON from "kind" on, `target` the message that it is about, `name` that by which `known` finds it.
-local function moderation_log(log, tombstones, known, queue, now)
+-- JSON from "kind" on, `target` the message that it is about, `name` that by which `known` finds it. The
+-- keys beside the log have names that begin with its own.
+local function moderation_log(log, now)
+  local tombstones, known, queue = log .. ':tombstones', log .. ':known', log .. ':queue'
   local most, age = 10000, 90 * 24 * 3600 * 1000
   local last, prev, at = 0, '0000000000000000', int(now)
   local newest = redis.call('XREVRANGE', log, '+', '-', 'COUNT', 1)[1]
@@ -132,14 +134,16 @@ local function moderation_log(log, tombstones, known, queue, now)
   end
 end
 -- Puts an entry of that log before the moderators: each stands under the number of its message.
-local function enqueue(queue, message, seq)
+local function enqueue(log, message, seq)
+  local queue = log .. ':queue'
   if redis.call('ZCOUNT', queue, message, message) >= 50 then return end
   redis.call('ZADD', queue, message, seq)
   if redis.call('ZCARD', queue) > 1000 then redis.call('ZPOPMIN', queue) end
   redis.call('PEXPIRE', queue, 90 * 24 * 3600 * 1000)
 end
 -- The texts that were masked, for who has the key: `quarantine` says when each goes.
-local function forget_original(quarantine, seq)
+local function forget_original(log, seq)
+  local quarantine = log .. ':quarantine'
   redis.call('ZREM', quarantine, seq)
   redis.call('DEL', quarantine .. ':' .. seq)
 end

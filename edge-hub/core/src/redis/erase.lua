@@ -1,8 +1,8 @@
 -- Removes entries of a room's log, and with them whose they were: what a deletion does, by nobody. Each
 -- is struck by an entry that says where it stood and names no one.
 --
--- KEYS: 1 log, 2 seen, 3 tombstones, 4 edits, 5 queue, 6 quarantine (and one key more for each number); all in
---       the slot of the room
+-- KEYS: 1 log, 2 seen, 3 tombstones, 4 edits, 5 moderation (and those beside it, whose names begin so);
+--       all in the slot of the room
 -- ARGV: 1 channel of the room   2 publish command   3 user who is erased
 --       4… entries, three each: number, tag, "1" to tell readers, "" if nobody shows it by itself
 --
@@ -35,8 +35,8 @@ local function bury(number)
   redis.call('HSET', tombstones, number, tombstone_of(event))
   redis.call('XDEL', log, number .. '-0')
   redis.call('ZREM', edits, number)
-  redis.call('ZREMRANGEBYSCORE', KEYS[5], number, number)
-  forget_original(KEYS[6], number)
+  redis.call('ZREMRANGEBYSCORE', KEYS[5] .. ':queue', number, number)
+  forget_original(KEYS[5], number)
   removed = removed + 1
   local readable, whose = pcall(function()
     local body = cjson.decode(event).body

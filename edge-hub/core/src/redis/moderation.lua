@@ -1,8 +1,7 @@
 -- What moderators see and do in a room, and what users report to them.
 --
--- KEYS: 1 log, 2 seen, 3 tombstones, 4 edits, 5 granted, 6 ban, 7 rate (of the user who asks), 8 moderation,
---       9 moderation:tombstones, 10 moderation:known, 11 queue, 12 quarantine (and one key more for each number);
---       all in the slot of the room
+-- KEYS: 1 log, 2 seen, 3 tombstones, 4 edits, 5 granted, 6 ban, 7 rate (of the user who asks), 8 moderation
+--       (and those beside it, whose names begin so); all in the slot of the room
 -- ARGV: 1 operation   "report", "dismiss", "original", "queue", "log", "erase"
 --       2 by          the user who asks, or who is erased   3 his role by his token: "member", "moderator", "admin"
 --       4 private     "1": only who has a role here may be here
@@ -23,7 +22,8 @@
 --   {"erased", entries removed}
 
 local log, seen, tombstones, edits = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local moderation, buried, known, queue, quarantine = KEYS[8], KEYS[9], KEYS[10], KEYS[11], KEYS[12]
+local moderation = KEYS[8]
+local buried, known, queue = moderation .. ':tombstones', moderation .. ':known', moderation .. ':queue'
 local operation, by, token_role, private = ARGV[1], ARGV[2], ARGV[3], ARGV[4] == '1'
 local reference, record, most = ARGV[5], ARGV[6], tonumber(ARGV[9])
 
@@ -47,7 +47,7 @@ if operation == 'erase' then
       if not tombstone then error({err = 'CORRUPT entry ' .. number .. ' of ' .. moderation .. ' is not one of ours'}) end
       -- The newest entry always stays, so that the next one hangs on it.
       if number_of(redis.call('XREVRANGE', moderation, '+', '-', 'COUNT', 1)[1]) == tonumber(number) then
-        moderation_log(moderation, buried, known, queue, now)('"kind":"delete","hash":"' .. string.rep('0', 64) .. '"}')
+        moderation_log(moderation, now)('"kind":"delete","hash":"' .. string.rep('0', 64) .. '"}')
       end
       redis.call('HSET', buried, number, tombstone)
       redis.call('XDEL', moderation, number .. '-0')
@@ -129,7 +129,7 @@ if not target then return {why} end
 
 if operation == 'original' then
   local shown = shown_at(target, edits)
-  local sealed = redis.call('GET', quarantine .. ':' .. shown)
+  local sealed = redis.call('GET', moderation .. ':quarantine:' .. shown)
   local _, whose = content_of(event_at(log, shown))
   if not sealed or not whose then return {'original_gone'} end
   local user, id = string.match(whose, '^(%S+) (%S+)$')
@@ -137,7 +137,7 @@ if operation == 'original' then
 end
 
 if not may_record() then return {'unpublishable'} end
-local write_record = moderation_log(moderation, buried, known, queue, now)
+local write_record = moderation_log(moderation, now)
 
 if operation == 'dismiss' then
   if redis.call('ZREMRANGEBYSCORE', queue, target.seq, target.seq) > 0 then write_record(record, target) end
@@ -153,6 +153,6 @@ if full_at < now then full_at = now end
 if full_at - now > interval * (burst - 1) then
   return {'rate_limited', int(math.ceil(full_at - now - interval * (burst - 1)))}
 end
-enqueue(queue, target.seq, write_record(record, target, name))
+enqueue(moderation, target.seq, write_record(record, target, name))
 redis.call('SET', KEYS[7], int(full_at + interval), 'PX', int(full_at + interval - now + 1000))
 return {'done'}

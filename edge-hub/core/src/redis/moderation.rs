@@ -36,10 +36,6 @@ fn call(
         "ban",
         &rate,
         "moderation",
-        "moderation:tombstones",
-        "moderation:known",
-        "queue",
-        "quarantine",
     ];
     let mut arguments = vec![
         asked.operation.to_owned(),

@@ -2,8 +2,8 @@
 -- the user who asks may, and tells the edges whom it concerns.
 --
 -- KEYS: 1 room (hash: settings), 2 granted (hash: user -> role), 3 ban, 4 mute (zsets: user -> until,
---       ms), 5 log, 6 edges, 7 seen, 8 webhooks, 9 moderation, 10 moderation:tombstones,
---       11 moderation:known, 12 queue, 13 quarantine; all in the slot of the room
+--       ms), 5 log, 6 edges, 7 seen, 8 webhooks, 9 moderation (and those beside it, whose
+--       names begin so); all in the slot of the room
 -- ARGV: 1 operation    "look", "create", "configure", "direct", "grant", "revoke", "kick", "mute",
 --                      "ban", "unban", "delete", "list"
 --       2 by           the user who asks   3 his role by his token: "member", "moderator", "admin"
@@ -191,9 +191,11 @@ if operation == 'delete' then
   local keys = {}
   local function gone(what) keys[#keys + 1] = prefix .. what end
   for _, what in ipairs({'room', 'granted', 'ban', 'mute', 'slow', 'log', 'seen', 'tombstones', 'edits', 'read',
-    'edges', 'stats', 'stats:users', 'stats:top', 'moderation', 'moderation:tombstones', 'moderation:known', 'queue',
-    'quarantine'}) do gone(what) end
-  for _, number in ipairs(redis.call('ZRANGE', KEYS[13], 0, -1)) do gone('quarantine:' .. number) end
+    'edges', 'stats', 'stats:users', 'stats:top', 'moderation', 'moderation:tombstones', 'moderation:known',
+    'moderation:queue', 'moderation:quarantine'}) do gone(what) end
+  for _, number in ipairs(redis.call('ZRANGE', KEYS[9] .. ':quarantine', 0, -1)) do
+    gone('moderation:quarantine:' .. number)
+  end
   for _, edge in ipairs(redis.call('ZRANGE', KEYS[6], 0, -1)) do gone('members:' .. edge) end
   -- A bucket outlives its user's last message by seconds.
   local writers = {}
@@ -248,7 +250,7 @@ if rank < 2 then return {'forbidden'} end
 local write_record
 if ARGV[16] ~= '' then
   if not (may('XADD', KEYS[9], '*', '', '') and may('PEXPIRE', KEYS[9], '1')) then return {'unpublishable'} end
-  write_record = moderation_log(KEYS[9], KEYS[10], KEYS[11], KEYS[12], now)
+  write_record = moderation_log(KEYS[9], now)
 end
 
 if operation == 'grant' then

@@ -110,10 +110,6 @@ fn call(
         "seen",
         "webhooks",
         "moderation",
-        "moderation:tombstones",
-        "moderation:known",
-        "queue",
-        "quarantine",
     ]
     .map(key);
     Call::new(&ROOM, keys.into(), arguments)

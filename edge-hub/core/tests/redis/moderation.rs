@@ -465,7 +465,7 @@ fn the_queue_forgets_what_the_log_lost() {
     world.flag("ada", "m2");
     world.run("XTRIM @log MAXLEN 1");
     assert_eq!(world.waiting(), [2]);
-    assert_eq!(world.run("ZCARD @queue"), Reply::Integer(1));
+    assert_eq!(world.run("ZCARD @moderation:queue"), Reply::Integer(1));
     // As after a failover that gave the number to another message.
     world.run("DEL @log @seen");
     world.fill(1..=2);
@@ -487,7 +487,7 @@ fn an_original_is_restored_once_and_only_what_stands_there_now() {
     };
     assert_eq!(world.moderate("mod", Role::Moderator, &original), found);
     assert!(matches!(
-        world.run("PTTL @quarantine:1"),
+        world.run("PTTL @moderation:quarantine:1"),
         Reply::Integer(1..=3_600_000)
     ));
     // An edit that is masked has an original of its own, and hides the first.
@@ -512,7 +512,8 @@ fn an_original_is_restored_once_and_only_what_stands_there_now() {
     // What is deleted takes its originals along.
     stored(&world.append_draft(&deleting("ada", "d5", by_id("ada", "m1"))));
     assert_eq!(
-        world.run("EXISTS @quarantine:1 @quarantine:2 @quarantine"),
+        world
+            .run("EXISTS @moderation:quarantine:1 @moderation:quarantine:2 @moderation:quarantine"),
         Reply::Integer(0)
     );
 }
@@ -523,10 +524,16 @@ fn so_many_originals_are_kept() {
     for number in 1..=1003 {
         stored(&world.append_draft(&masked("ada", &format!("m{number}"))));
     }
-    assert_eq!(world.run("ZCARD @quarantine"), Reply::Integer(1000));
-    let gone = "EXISTS @quarantine:1 @quarantine:2 @quarantine:3";
+    assert_eq!(
+        world.run("ZCARD @moderation:quarantine"),
+        Reply::Integer(1000)
+    );
+    let gone = "EXISTS @moderation:quarantine:1 @moderation:quarantine:2 @moderation:quarantine:3";
     assert_eq!(world.run(gone), Reply::Integer(0));
-    assert_eq!(world.run("EXISTS @quarantine:4"), Reply::Integer(1));
+    assert_eq!(
+        world.run("EXISTS @moderation:quarantine:4"),
+        Reply::Integer(1)
+    );
 }
 
 #[test]
@@ -608,7 +615,7 @@ fn what_is_erased_from_a_room_leaves_queue_and_quarantine() {
     let call = redis::erase(&world.keyspace, &world.room, &user("ada").id, &strikes);
     world.redis.call(&call).unwrap();
     assert_eq!(
-        world.run("EXISTS @queue @quarantine @quarantine:2"),
+        world.run("EXISTS @moderation:queue @moderation:quarantine @moderation:quarantine:2"),
         Reply::Integer(0)
     );
 }

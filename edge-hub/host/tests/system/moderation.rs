@@ -283,9 +283,9 @@ async fn what_was_masked_is_restored_where_its_original_is_kept() {
     club(&edge).await;
     assert_eq!(say(&edge, "m1", MASKED).await, 201);
     let mut connection = redis.connection().await;
-    let sealed: String = ask(&mut connection, "GET ct:{club}:quarantine:1").await;
+    let sealed: String = ask(&mut connection, "GET ct:{club}:moderation:quarantine:1").await;
     assert!(!sealed.contains("spam"), "{sealed}");
-    let left: i64 = ask(&mut connection, "PTTL ct:{club}:quarantine:1").await;
+    let left: i64 = ask(&mut connection, "PTTL ct:{club}:moderation:quarantine:1").await;
     assert!((1..=3_600_000).contains(&left), "{left}");
 
     let mut bob = Client::join(edge.address, "bob").await;
