@@ -58,7 +58,8 @@ struct JsVerdict {
 #[derive(Deserialize)]
 struct JsScore {
     label: String,
-    value: f32,
+    /// JSON has no number for what is none.
+    value: Option<f32>,
 }
 
 /// As jco writes a variant.
@@ -127,7 +128,10 @@ impl Components {
         }
         let label = verdict.scores.first().map(|score| score.label.clone());
         let scores = verdict.scores.into_iter();
-        let score = |JsScore { label, value }| Score { label, value };
+        let score = |JsScore { label, value }| Score {
+            label,
+            value: value.unwrap_or(0.0),
+        };
         Ok(Verdict {
             action: verdict.action,
             replacement: verdict.replacement,

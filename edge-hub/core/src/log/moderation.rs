@@ -142,7 +142,7 @@ pub fn scores_of(scores: Vec<event::Score>) -> Vec<Score> {
     let fits = |score: &event::Score| (1..=LABEL_BYTES).contains(&score.label.len());
     let rounded = |score: event::Score| Score {
         label: score.label,
-        value: (f64::from(score.value) * 1000.0).round() / 1000.0,
+        value: (f64::from(score.value.clamp(0.0, 1.0)) * 1000.0).round() / 1000.0,
     };
     scores
         .into_iter()
