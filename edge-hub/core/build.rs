@@ -45,12 +45,23 @@ fn digest_scripts() {
         if WRITE_ENTRIES.contains(&name) {
             source = format!("{entries}\n{source}");
         }
+        let source = bare(&source);
         let path = Path::new(&out).join(format!("{name}.lua"));
         fs::write(&path, &source).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         let digest = Sha1::digest(source);
         let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
         println!("cargo::rustc-env=SHA1_OF_{}={digest}", name.to_uppercase());
     }
+}
+
+/// A script without its comments and indentation, which every hub would carry. Its lines keep their
+/// numbers, by which Redis tells of errors.
+fn bare(source: &str) -> String {
+    let lines = source.lines().map(str::trim);
+    lines
+        .map(|line| if line.starts_with("--") { "" } else { line })
+        .flat_map(|line| [line, "\n"])
+        .collect()
 }
 
 /// JSON without white space between its tokens.
