@@ -6,6 +6,7 @@ use crate::event;
 use crate::ids::{MessageId, Seq, UserId};
 use crate::time::{Timestamp, millis};
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 use std::time::Duration;
 
@@ -15,9 +16,7 @@ const LABEL_BYTES: usize = 32;
 const NAME_BYTES: usize = 64;
 
 /// What an entry says. All of it goes with an erasure of whoever it names.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(tag = "kind", content = "body", rename_all = "snake_case")]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Record {
     Decision(Box<Decision>),
     Report(Report),
@@ -26,7 +25,7 @@ pub enum Record {
 
 /// What moderation decided, other than to allow it. What was flagged or masked is the entry's target,
 /// or changes it; what was blocked is nowhere.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Decision {
     pub user: UserId,
@@ -35,23 +34,23 @@ pub struct Decision {
     /// `message`, `edit` or `react`.
     pub of: String,
     pub action: Action,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
     /// At most 8, highest first.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub scores: Vec<Score>,
     /// The rule and the model that decided, as the component calls them.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub rule: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
     /// The digest of the component that decided, where the host knows it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub policy: Option<String>,
 }
 
 /// How much of one label a text has.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Score {
     pub label: String,
@@ -60,13 +59,13 @@ pub struct Score {
 }
 
 /// That a user thinks a message wrong.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Report {
     pub by: UserId,
     pub reason: Reason,
     /// At most 256 bytes, for moderators.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
 }
 
@@ -86,20 +85,20 @@ pub enum Reason {
 }
 
 /// What a moderator did.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Resolution {
     pub by: UserId,
     pub action: Resolved,
     /// To whom, where it is no message.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub user: Option<UserId>,
     /// For how long, unless for ever.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub for_ms: Option<u64>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Resolved {
@@ -176,8 +175,8 @@ impl Record {
     }
 }
 
-/// An entry of a moderation log, as moderators see it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// An entry of a moderation log, as moderators see it. Its body is handed on as it stands there.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Recorded {
     pub seq: Seq,
@@ -185,15 +184,31 @@ pub struct Recorded {
     /// The message that it is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<Target>,
-    /// Not there: an erasure stands there.
-    #[serde(flatten)]
-    pub record: Option<Record>,
+    /// `decision`, `report` or `resolution`. Neither is there where an operator erased somebody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<BodySchema>"))]
+    pub body: Option<Box<RawValue>>,
+}
+
+/// What the body may be, by the kind.
+#[cfg(feature = "schema")]
+#[derive(schemars::JsonSchema)]
+#[schemars(rename = "Record", untagged)]
+#[expect(dead_code, reason = "only its schema is used")]
+enum BodySchema {
+    Decision(Decision),
+    Report(Report),
+    Resolution(Resolution),
 }
 
 impl Recorded {
     /// Reads an entry as the scripts store it.
     pub fn parse(json: &[u8]) -> Result<Self, serde_json::Error> {
-        serde_json::from_slice(json)
+        let mut entry: Self = serde_json::from_slice(json)?;
+        entry.kind = entry.kind.filter(|_| entry.body.is_some());
+        Ok(entry)
     }
 }
 
@@ -267,14 +282,27 @@ mod tests {
             reason: Reason::SelfHarm,
             note: Some("look".to_owned()),
         };
-        for record in [
-            Record::Decision(Box::new(decision)),
-            Record::Report(report),
-            Resolution::of_message(&user("mod"), Resolved::Dismiss),
+        for (record, kind, body) in [
+            (
+                Record::Decision(Box::new(decision)),
+                "decision",
+                r#"{"user":"ada","id":"m1","of":"message","action":"flag","label":"spam","scores":[{"label":"spam","value":0.654}]}"#,
+            ),
+            (
+                Record::Report(report),
+                "report",
+                r#"{"by":"bob","reason":"self_harm","note":"look"}"#,
+            ),
+            (
+                Resolution::of_message(&user("mod"), Resolved::Dismiss),
+                "resolution",
+                r#"{"by":"mod","action":"dismiss"}"#,
+            ),
         ] {
             let json = entry(&record);
             let read = Recorded::parse(json.as_bytes()).unwrap();
-            assert_eq!(read.record, Some(record), "{json}");
+            assert_eq!(read.kind.as_deref(), Some(kind));
+            assert_eq!(read.body.unwrap().get(), body);
             assert_eq!(read.target.unwrap().user, user("ada"));
         }
     }
@@ -283,7 +311,8 @@ mod tests {
     fn what_stands_for_an_erasure_says_nothing() {
         let json = br#"{"v":1,"seq":3,"prev":"00000000000000aa","tag":"00000000000000bb","at":7,"kind":"delete","hash":"00"}"#;
         let read = Recorded::parse(json).unwrap();
-        assert_eq!((read.seq, read.record, read.target), (3, None, None));
+        assert_eq!((read.seq, read.kind, read.target), (3, None, None));
+        assert!(read.body.is_none());
     }
 
     #[test]

@@ -52,7 +52,7 @@ pub enum Moderated {
 }
 
 /// A page of what waits for moderators, or why there is none.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub enum Queue {
     /// With where the next page begins, if there is one.
     Page(Vec<Queued>, Option<Seq>),
@@ -61,7 +61,7 @@ pub enum Queue {
 }
 
 /// A message that was flagged or reported, and nobody has looked at.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Queued {
     pub message: Entry,
     /// Its newest edit.
@@ -72,7 +72,7 @@ pub struct Queued {
 }
 
 /// A page of a moderation log, newest first, or why there is none.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub enum Records {
     Page(Vec<Recorded>, Option<Seq>),
     Forbidden,

@@ -130,16 +130,15 @@ impl World {
             let entry = Recorded::parse(json.as_bytes()).expect("an entry");
             let about = entry.target.map(|target| target.position.seq);
             let about = about.map_or(String::new(), |seq| format!(" {seq}"));
-            match entry.record {
-                Some(Record::Decision(decision)) => {
-                    format!("{} {}{about}", decision.action.as_str(), decision.id)
-                }
-                Some(Record::Report(report)) => format!("reported by {}{about}", report.by),
-                Some(Record::Resolution(resolution)) => {
-                    let action = serde_json::to_value(resolution.action).unwrap();
-                    format!("{} by {}{about}", action.as_str().unwrap(), resolution.by)
-                }
-                None => "erased".to_owned(),
+            let Some(body) = entry.body else {
+                return "erased".to_owned();
+            };
+            let body: serde_json::Value = serde_json::from_str(body.get()).unwrap();
+            let word = |name: &str| body[name].as_str().unwrap_or_default();
+            match entry.kind.as_deref() {
+                Some("decision") => format!("{} {}{about}", word("action"), word("id")),
+                Some("report") => format!("reported by {}{about}", word("by")),
+                _ => format!("{} by {}{about}", word("action"), word("by")),
             }
         };
         entries.iter().map(told).collect()
