@@ -1,5 +1,5 @@
 //! Digests of the Lua scripts: EVALSHA wants them with every call, and a hub instance lives for
-//! one event only, so they are computed here. And the description of the HTTP API as it is served,
+//! one event only, so they are computed here, where those that write entries get their common beginning. And the description of the HTTP API as it is served,
 //! without the white space that people read it by.
 
 use sha1::{Digest, Sha1};
@@ -15,13 +15,24 @@ fn main() {
     fs::write(&out, minified(&text)).unwrap_or_else(|error| panic!("{}: {error}", out.display()));
 }
 
+/// The scripts that begin with `entries.lua`.
+const WRITE_ENTRIES: [&str; 4] = ["append", "erase", "moderation", "room"];
+
 fn digest_scripts() {
+    let read = |name: &str| {
+        let path = format!("src/redis/{name}.lua");
+        println!("cargo::rerun-if-changed={path}");
+        fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
+    };
+    let out = env::var_os("OUT_DIR").expect("cargo says where");
+    let entries = read("entries");
     for name in [
         "append",
         "erase",
         "inspect",
         "read",
         "mark",
+        "moderation",
         "presence",
         "heartbeat",
         "overall",
@@ -30,13 +41,27 @@ fn digest_scripts() {
         "webhooks",
         "rate",
     ] {
-        let path = format!("src/redis/{name}.lua");
-        println!("cargo::rerun-if-changed={path}");
-        let source = fs::read(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+        let mut source = read(name);
+        if WRITE_ENTRIES.contains(&name) {
+            source = format!("{entries}\n{source}");
+        }
+        let source = bare(&source);
+        let path = Path::new(&out).join(format!("{name}.lua"));
+        fs::write(&path, &source).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         let digest = Sha1::digest(source);
         let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
         println!("cargo::rustc-env=SHA1_OF_{}={digest}", name.to_uppercase());
     }
+}
+
+/// A script without its comments and indentation, which every hub would carry. Its lines keep their
+/// numbers, by which Redis tells of errors.
+fn bare(source: &str) -> String {
+    let lines = source.lines().map(str::trim);
+    lines
+        .map(|line| if line.starts_with("--") { "" } else { line })
+        .flat_map(|line| [line, "\n"])
+        .collect()
 }
 
 /// JSON without white space between its tokens.

@@ -1,4 +1,4 @@
-import type { Line, MessageFrame, Receipt, RoomSnapshot, User } from "@clustertalk/client";
+import type { Line, MessageFrame, Receipt, ReportReason, RoomSnapshot, User } from "@clustertalk/client";
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import "./app.css";
 import type { Actions } from "./features/messages/actions";
@@ -7,6 +7,8 @@ import { Composer } from "./features/messages/composer";
 import { MessageList } from "./features/messages/message-list";
 import { UnderMessages } from "./features/messages/under-messages";
 import { type Measure, Moderate } from "./features/moderation/moderate";
+import { Queue, type QueueActions } from "./features/moderation/queue";
+import { Report } from "./features/moderation/report";
 import { MemberList } from "./features/presence/member-list";
 import { NewRoom } from "./features/rooms/new-room";
 import { RoomForm } from "./features/rooms/room-form";
@@ -117,6 +119,7 @@ function Room({ store, chat, inert, onIdentity, onSignIn }: RoomProps) {
       setAnswered((before) => new Map(before).set(active, message));
       input.current?.focus();
     },
+    report: (message) => setDialog({ type: "report", message }),
     moderate: (user) => setDialog({ type: "moderate", user }),
   });
 
@@ -140,6 +143,11 @@ function Room({ store, chat, inert, onIdentity, onSignIn }: RoomProps) {
   function message(user: User): void {
     setDrawer(null);
     store.direct(user.id).catch(store.failed);
+  }
+
+  async function report({ user, id }: MessageFrame, reason: ReportReason, note: string): Promise<void> {
+    await store.room(active)?.report({ user: user.id, id }, reason, note === "" ? undefined : note);
+    store.done("The moderators are told.");
   }
 
   async function moderate(user: User, measure: Measure): Promise<void> {
@@ -302,7 +310,16 @@ function Room({ store, chat, inert, onIdentity, onSignIn }: RoomProps) {
       <Notices notices={chat.notices} onUndo={(notice) => void store.undo(notice)} onDismiss={store.dismiss} />
       {dialog?.type === "create" && <NewRoom onCreate={store.create} onClose={() => setDialog(null)} />}
       {dialog?.type === "options" && room !== undefined && (
-        <RoomOptions title={called} room={room} actions={roomActions(store, active)} onClose={() => setDialog(null)} />
+        <RoomOptions title={called} room={room} actions={roomActions(store, active)} onClose={() => setDialog(null)}>
+          <Queue actions={queueActions(store, active)} />
+        </RoomOptions>
+      )}
+      {dialog?.type === "report" && (
+        <Report
+          author={dialog.message.user.name}
+          onReport={(reason, note) => report(dialog.message, reason, note)}
+          onClose={() => setDialog(null)}
+        />
       )}
       {dialog?.type === "moderate" && (
         <Moderate
@@ -316,7 +333,10 @@ function Room({ store, chat, inert, onIdentity, onSignIn }: RoomProps) {
   );
 }
 
-type OpenDialog = { readonly type: "create" | "options" } | { readonly type: "moderate"; readonly user: User };
+type OpenDialog =
+  | { readonly type: "create" | "options" }
+  | { readonly type: "moderate"; readonly user: User }
+  | { readonly type: "report"; readonly message: MessageFrame };
 
 /** What the server closes with for want of a token that counts (codes.json). */
 const UNAUTHORIZED = 4002;
@@ -366,12 +386,23 @@ function roomActions(store: ChatStore, name: string): RoomActions {
   };
 }
 
+function queueActions(store: ChatStore, name: string): QueueActions {
+  const room = store.room(name);
+  return {
+    load: () => store.waiting(name),
+    dismiss: (message) => room?.dismiss(message) ?? Promise.resolve(),
+    remove: async (message) => {
+      await room?.delete(message);
+    },
+  };
+}
+
 /** What can be done with a message of the open room; the same value as long as that is open. */
 function useActions(
   store: ChatStore,
   room: string,
   moderates: boolean,
-  page: Pick<Required<Actions>, "reply" | "moderate">,
+  page: Pick<Required<Actions>, "reply" | "report" | "moderate">,
 ): Actions {
   const current = useRef(page);
   useEffect(() => {
@@ -380,6 +411,7 @@ function useActions(
   return useMemo(() => {
     return {
       reply: (message) => current.current.reply(message),
+      report: (message) => current.current.report(message),
       ...(moderates && { moderate: (user: User) => current.current.moderate(user) }),
       edit: (message, text) => void store.room(room)?.edit(message, text),
       remove: (message) => void store.room(room)?.delete(message),

@@ -7,7 +7,7 @@
 use crate::settings::FailPolicy;
 use clustertalk_core::{
     effect::{ForRecord, ForReview},
-    event::{NoAnswer, Verdict},
+    event::{NoAnswer, Score, Verdict},
     log::{Action, Reference},
     store::Update,
 };
@@ -51,11 +51,15 @@ struct JsVerdict {
     replacement: Option<String>,
     #[serde(default)]
     scores: Vec<JsScore>,
+    rule: Option<String>,
+    model: Option<String>,
 }
 
 #[derive(Deserialize)]
 struct JsScore {
     label: String,
+    /// JSON has no number for what is none.
+    value: Option<f32>,
 }
 
 /// As jco writes a variant.
@@ -122,11 +126,19 @@ impl Components {
         if replacement.is_some_and(|text| text.len() > MOST_REPLACEMENT) {
             return Err("its verdict is too large".to_owned());
         }
-        let label = verdict.scores.into_iter().next().map(|score| score.label);
+        let label = verdict.scores.first().map(|score| score.label.clone());
+        let scores = verdict.scores.into_iter();
+        let score = |JsScore { label, value }| Score {
+            label,
+            value: value.unwrap_or(0.0),
+        };
         Ok(Verdict {
             action: verdict.action,
             replacement: verdict.replacement,
             label: label.filter(|label| label.len() <= 32),
+            scores: scores.map(score).collect(),
+            rule: verdict.rule,
+            model: verdict.model,
             policy: None,
         })
     }
@@ -142,6 +154,9 @@ impl Components {
             action,
             replacement: None,
             label: Some(UNREVIEWED.to_owned()),
+            scores: Vec::new(),
+            rule: None,
+            model: None,
             policy: None,
         })
     }

@@ -9,8 +9,8 @@ mod answers;
 pub mod openapi;
 
 pub use answers::{
-    Bans, Configuration, Granted, Health, Kept, Members, Mutes, Present, ReadOn, RoomFigures,
-    Rooms, Stretch, TotalFigures,
+    Bans, Configuration, Granted, Health, Kept, Members, ModerationLog, ModerationQueue, Mutes,
+    Present, ReadOn, RoomFigures, Rooms, Stretch, TotalFigures, Waiting,
 };
 
 use crate::protocol::ErrorCode;
@@ -50,6 +50,10 @@ pub enum Operation {
     Unmute,
     Direct,
     Kick,
+    Report,
+    ModerationQueue,
+    ModerationLog,
+    Dismiss,
 }
 
 /// One operation with its method and its path, in which `{room}` and `{user}` stand for one part.
@@ -98,6 +102,10 @@ pub const ROUTES: &[Route] = &[
     route("GET",    "/api/v1/rooms/{room}/mutes",                Operation::Mutes),
     route("PUT",    "/api/v1/rooms/{room}/mutes/{user}",         Operation::Mute),
     route("DELETE", "/api/v1/rooms/{room}/mutes/{user}",         Operation::Unmute),
+    route("POST",   "/api/v1/rooms/{room}/reports",              Operation::Report),
+    route("GET",    "/api/v1/rooms/{room}/moderation/queue",     Operation::ModerationQueue),
+    route("POST",   "/api/v1/rooms/{room}/moderation/dismiss",   Operation::Dismiss),
+    route("GET",    "/api/v1/rooms/{room}/moderation/log",       Operation::ModerationLog),
     route("PUT",    "/api/v1/direct/{user}",                     Operation::Direct),
     route("POST",   "/api/v1/users/{user}/kick",                 Operation::Kick),
 ];
@@ -181,7 +189,7 @@ pub const fn status(code: ErrorCode) -> u16 {
         | ErrorCode::Muted
         | ErrorCode::Forbidden
         | ErrorCode::BadOrigin => 403,
-        ErrorCode::NotFound | ErrorCode::TargetMissing => 404,
+        ErrorCode::NotFound | ErrorCode::TargetMissing | ErrorCode::OriginalGone => 404,
         ErrorCode::MethodNotAllowed => 405,
         ErrorCode::RequestTimeout => 408,
         ErrorCode::TooManyRooms

@@ -72,6 +72,16 @@ pub enum Role {
     Admin,
 }
 
+impl Role {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Member => "member",
+            Self::Moderator => "moderator",
+            Self::Admin => "admin",
+        }
+    }
+}
+
 impl Access {
     pub fn may_read(&self, room: &RoomName, closed: &ClosedRooms) -> bool {
         self.rooms.may_read(room, closed)

@@ -6,6 +6,7 @@ pub mod history;
 pub mod join;
 pub mod leave;
 pub mod manage;
+pub mod moderate;
 pub mod notice;
 pub mod read;
 pub mod send;
@@ -17,7 +18,7 @@ mod review;
 use crate::event::{NoAnswer, Verdict};
 use crate::hub::Hub;
 use crate::hub::session::Live;
-use crate::ids::{MessageId, RoomName, User};
+use crate::ids::{MessageId, RoomName, User, UserId};
 use crate::protocol::{ClientFrame, ErrorCode, ErrorFrame, ServerFrame};
 use crate::store::{Appended, Attended, Managed, Term};
 use crate::time::Timestamp;
@@ -35,6 +36,7 @@ pub enum Pending {
     History(history::Pending),
     Token(Box<token::Pending>),
     Manage(Box<manage::Pending>),
+    Moderate(Box<moderate::Pending>),
     Notice(notice::Pending),
 }
 
@@ -91,6 +93,21 @@ pub fn dispatch(hub: &mut Hub<'_>, now: Timestamp, frame: ClientFrame, reference
         (true, ClientFrame::Manage { room, action }) => {
             manage::start(hub, now, room, action, reference);
         }
+        (
+            true,
+            ClientFrame::Report {
+                room,
+                target,
+                reason,
+                note,
+            },
+        ) => moderate::report(hub, now, room, target, (reason, note), reference),
+        (true, ClientFrame::Dismiss { room, target }) => {
+            moderate::dismiss(hub, now, room, target, reference);
+        }
+        (true, ClientFrame::Restore { room, id, target }) => {
+            moderate::restore(hub, now, room, id, target);
+        }
         (true, ClientFrame::Kick { user }) => manage::kick(hub, now, user, reference),
     }
 }
@@ -132,6 +149,19 @@ fn admitted(hub: &mut Hub<'_>, now: Timestamp, room: &RoomName, id: &MessageId) 
     }
     live.refused = 0;
     Some(live.user.clone())
+}
+
+/// The user whose command keeps the rate: it costs as much as a message, and is told to as many.
+fn paced(hub: &mut Hub<'_>, now: Timestamp, reference: &Option<String>) -> Option<UserId> {
+    let limits = &hub.settings.limits;
+    let (rate, burst) = (limits.messages_per_second, limits.burst);
+    let live = hub.live()?;
+    if let Err(wait) = live.bucket.take(now, rate, burst) {
+        let error = error(ErrorCode::RateLimited, reference.clone()).retry_after(wait);
+        hub.send(ServerFrame::Error(Box::new(error)));
+        return None;
+    }
+    Some(live.user.id.clone())
 }
 
 pub fn reviewed(hub: &mut Hub<'_>, now: Timestamp, verdict: Result<Verdict, NoAnswer>) {
@@ -198,6 +228,7 @@ pub fn appended(hub: &mut Hub<'_>, now: Timestamp, outcome: Result<Appended, NoA
         Ok(Appended::TargetMissing) => refused(ErrorCode::TargetMissing),
         Ok(Appended::Forbidden) => refused(ErrorCode::Forbidden),
         Ok(Appended::TooManyChanges) => refused(ErrorCode::TooManyChanges),
+        Ok(Appended::OriginalGone) => refused(ErrorCode::OriginalGone),
         Err(NoAnswer) => refused(ErrorCode::Unavailable).retry_after(RETRY),
     };
     hub.send(ServerFrame::Error(Box::new(error)));

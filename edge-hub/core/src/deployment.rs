@@ -4,8 +4,13 @@ use crate::auth::{ClosedRooms, Issuers, PublishKeys};
 use crate::hub::Settings;
 use crate::ids::RoomName;
 use crate::limits::Limits;
+use crate::quarantine::Quarantine;
 use crate::redis::Keyspace;
 use crate::store::Webhooks;
+use std::time::Duration;
+
+const DEFAULT_QUARANTINE_HOURS: u64 = 7 * 24;
+const MOST_QUARANTINE_HOURS: u64 = 90 * 24;
 
 /// The variables of one deployment, read and checked.
 #[derive(Debug)]
@@ -40,6 +45,7 @@ impl Deployment {
                     .map_err(|error| format!("variable `rooms`: {error}, got `{room}`"))
             })
             .collect::<Result<Vec<_>, _>>()?;
+        let quarantine = quarantine(&variable("quarantine_key")?, &variable("quarantine_hours")?)?;
         let closed_rooms = ClosedRooms::parse(&variable("closed_rooms")?)
             .map_err(|error| format!("variable `closed_rooms`: {error}"))?;
         let issuers = Issuers::parse(&variable("identity")?, &variable("identity_secrets")?)
@@ -57,6 +63,7 @@ impl Deployment {
                 closed_rooms,
                 issuers,
                 limits,
+                quarantine,
             },
             keyspace: keyspace.with_webhooks(webhooks),
             redis_url: variable("redis_url")?,
@@ -64,6 +71,30 @@ impl Deployment {
             publish_keys,
         })
     }
+}
+
+/// Where originals are kept, and for how long: a week if nothing is said.
+fn quarantine(key: &str, hours: &str) -> Result<Option<Quarantine>, String> {
+    let hours = match hours {
+        "" => DEFAULT_QUARANTINE_HOURS,
+        hours => hours
+            .parse()
+            .ok()
+            .filter(|hours| (1..=MOST_QUARANTINE_HOURS).contains(hours))
+            .ok_or_else(|| {
+                format!(
+                    "variable `quarantine_hours`: give 1 to {MOST_QUARANTINE_HOURS}, got `{hours}`"
+                )
+            })?,
+    };
+    if key.is_empty() {
+        return Ok(None);
+    }
+    let quarantine = Quarantine::new(key, Duration::from_secs(hours * 3600));
+    // The key itself is in no message.
+    quarantine
+        .map(Some)
+        .map_err(|error| format!("variable `quarantine_key`: {error}"))
 }
 
 #[cfg(test)]
@@ -99,6 +130,9 @@ mod tests {
             ("limits", r#"{"burst":0}"#),
             ("closed_rooms", "Board!"),
             ("webhooks", "some"),
+            ("quarantine_key", "c2hvcnQ="),
+            ("quarantine_hours", "0"),
+            ("quarantine_hours", "a week"),
         ] {
             let error = read(name, value).unwrap_err();
             assert!(error.contains(&format!("`{name}`")), "{error}");

@@ -12,7 +12,7 @@ use crate::delivery::Notice;
 use crate::ids::{MessageId, Position, RoomName, Seq, User, UserId};
 use crate::log::{Draft, Reference};
 use crate::protocol::{CloseCode, ServerFrame};
-use crate::store::{Mode, Range, RoomAction, Update};
+use crate::store::{Mode, ModerationAction, Range, RoomAction, Update};
 use crate::time::Timestamp;
 
 /// One thing to do, in the order given.
@@ -74,6 +74,18 @@ pub enum Effect {
         /// By his token.
         role: Role,
         action: RoomAction,
+        /// The rest of the entry that the moderation log gets.
+        record: Option<String>,
+    },
+    /// Report a message, or do something about it.
+    Moderate {
+        room: RoomName,
+        by: UserId,
+        /// By his token.
+        role: Role,
+        action: ModerationAction,
+        /// The rest of the entry that the moderation log gets.
+        record: Option<String>,
     },
     /// Tell every edge.
     Notify(Notice),

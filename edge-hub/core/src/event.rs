@@ -3,7 +3,7 @@
 use crate::auth::KeySet;
 use crate::delivery::Notice;
 use crate::log::Action;
-use crate::store::{Appended, Attended, Managed, Marked, Read, RoomCount, Update};
+use crate::store::{Appended, Attended, Managed, Marked, Moderated, Read, RoomCount, Update};
 
 /// One thing that happened. The first five come from the host; the others answer an
 /// [`Effect`](crate::effect::Effect) of this call that the component performs itself.
@@ -38,6 +38,8 @@ pub enum Event {
     PresenceChanged(Result<Attended, NoAnswer>),
     /// Answers `Manage`.
     Managed(Result<Managed, NoAnswer>),
+    /// Answers `Moderate`.
+    Moderated(Result<Moderated, NoAnswer>),
     /// Answers `Notify`.
     Notified(Result<(), NoAnswer>),
     /// Answers `LoadKeys`.
@@ -50,15 +52,27 @@ pub enum Event {
 pub struct NoAnswer;
 
 /// What moderation decided.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Verdict {
     pub action: Action,
     /// For `Mask`: what is shown; [`MASKED`] without one.
     pub replacement: Option<String>,
     /// The first label of a message that is not simply allowed.
     pub label: Option<String>,
+    /// Highest first.
+    pub scores: Vec<Score>,
+    /// The rule and the model that decided, if they did.
+    pub rule: Option<String>,
+    pub model: Option<String>,
     /// The digest of the component that decided.
     pub policy: Option<String>,
+}
+
+/// How much of one label a text has, as a component says it: 0 to 1.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Score {
+    pub label: String,
+    pub value: f32,
 }
 
 /// What is shown in the place of a masked text.

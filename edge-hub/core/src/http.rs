@@ -10,6 +10,7 @@ mod caller;
 mod command;
 mod events;
 mod messages;
+mod moderation;
 mod people;
 mod query;
 mod rooms;
@@ -160,6 +161,14 @@ impl<'a, I: Io> Api<'a, I> {
                 let caller = self.caller(head).await?;
                 return self.list_users(&asked, caller, RoomList::Mutes).await;
             }
+            Operation::ModerationQueue => {
+                let caller = self.caller(head).await?;
+                return self.moderation_queue(&asked, caller).await;
+            }
+            Operation::ModerationLog => {
+                let caller = self.caller(head).await?;
+                return self.moderation_log(&asked, caller).await;
+            }
             Operation::LookRead => return self.look_read(&asked, self.caller(head).await?).await,
             Operation::Events => return Err(Problem::new(ErrorCode::Internal)),
             // The rest are frames.
@@ -174,6 +183,8 @@ impl<'a, I: Io> Api<'a, I> {
             Operation::Mute => "mute",
             Operation::Unban | Operation::Unmute => "unban",
             Operation::Direct => "direct",
+            Operation::Report => "report",
+            Operation::Dismiss => "dismiss",
         };
         let caller = self.caller(head).await?;
         self.command(kind, asked, caller, head, body).await

@@ -12,6 +12,7 @@ use crate::ids::{RoomName, User};
 use crate::limits::Limits;
 use crate::log::Salt;
 use crate::protocol::{ClientFrame, CloseCode, ErrorCode, ErrorFrame, ServerFrame, decode};
+use crate::quarantine::Quarantine;
 use crate::time::Timestamp;
 use session::{Bucket, Live, Session};
 use std::time::Duration;
@@ -29,6 +30,8 @@ pub struct Settings {
     pub closed_rooms: ClosedRooms,
     /// Whose tokens count.
     pub issuers: Issuers,
+    /// Where originals of masked texts are kept; `None`: nowhere.
+    pub quarantine: Option<Quarantine>,
 }
 
 impl Default for Settings {
@@ -39,6 +42,7 @@ impl Default for Settings {
             default_rooms: vec![room("general"), room("tech"), room("random")],
             closed_rooms: ClosedRooms::default(),
             issuers: Issuers::default(),
+            quarantine: None,
         }
     }
 }
@@ -161,6 +165,7 @@ impl<'s> Hub<'s> {
             Event::RoomOpened(opened) => command::join::room_opened(self, opened),
             Event::PresenceChanged(attended) => command::presence_changed(self, now, attended),
             Event::Managed(managed) => command::managed(self, now, managed),
+            Event::Moderated(outcome) => command::moderate::moderated(self, now, outcome),
             Event::Notified(notified) => command::manage::notified(self, notified),
             Event::KeysLoaded(keys) => command::token::keys_loaded(self, now, keys),
         }
@@ -191,6 +196,14 @@ impl<'s> Hub<'s> {
             Session::Live(_) if self.has_expired(now) => self.expire(None),
             Session::Live(_) => self.await_expiry(now),
             Session::Opened { .. } | Session::Closing => {}
+        }
+    }
+
+    /// Who speaks.
+    pub(crate) fn user(&self) -> Option<&User> {
+        match &self.session {
+            Session::Live(live) => Some(&live.user),
+            Session::Opened { .. } | Session::Closing => None,
         }
     }
 

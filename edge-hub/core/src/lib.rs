@@ -46,6 +46,7 @@ pub mod limits;
 pub mod log;
 pub mod perform;
 pub mod protocol;
+pub mod quarantine;
 pub mod redis;
 pub mod statistics;
 pub mod store;

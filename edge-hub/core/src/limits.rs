@@ -202,6 +202,8 @@ pub const ROOM_ROLES: usize = 1_000;
 pub const ROOM_BANS: usize = 10_000;
 /// Bytes of a room's topic.
 pub const TOPIC_BYTES: usize = 256;
+/// Bytes of the note of a report.
+pub const NOTE_BYTES: usize = 256;
 /// The slowest slow mode, in milliseconds: six hours.
 pub const SLOW_MODE_MILLIS: u64 = 6 * 3600 * 1000;
 /// Rooms listed in one `welcome`.

@@ -7,6 +7,7 @@
 
 mod check;
 mod involvement;
+pub mod moderation;
 
 pub use check::{Checker, Fault, Finding, Found, Inspection, Seen};
 pub use involvement::Involvement;
@@ -18,6 +19,7 @@ use serde_json::value::RawValue;
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
+use std::time::Duration;
 
 /// The version of the stored format that this build writes.
 pub const VERSION: u32 = 1;
@@ -368,10 +370,24 @@ pub struct Draft {
     pub may_moderate: bool,
     /// What moderation called it: for moderators, though an entry that is only flagged does not say it.
     pub label: Option<String>,
+    /// What the moderation log gets with it: the rest of an entry, by
+    /// [`Record::rest`](moderation::Record::rest).
+    pub record: Option<String>,
+    /// What the text was before it was masked.
+    pub original: Option<Original>,
+    /// Of an edit by a moderator: the entry whose original it brings back.
+    pub restores: Option<Seq>,
     /// SHA-256(salt ‖ body) in hexadecimal: what the tag covers of the body.
     pub hash: String,
     /// `"kind":…,"hash":…,"salt":…,"body":{…},"moderation":{…}}`, the last for what was reviewed.
     pub json: String,
+}
+
+/// A text that is kept for a while, by [`Quarantine::seal`](crate::quarantine::Quarantine::seal).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Original {
+    pub sealed: String,
+    pub keep: Duration,
 }
 
 /// The salt of an entry's hash. It must be unpredictable: with it gone, the hash tells nothing of
@@ -392,6 +408,9 @@ impl Draft {
             reference: body.reply_to.as_ref().filter(by_position).cloned(),
             may_moderate: false,
             label: moderation.label.clone(),
+            record: None,
+            original: None,
+            restores: None,
             hash,
             json,
         }
@@ -416,6 +435,9 @@ impl Draft {
             reference: Some(target),
             may_moderate: false,
             label: moderation.and_then(|moderation| moderation.label.clone()),
+            record: None,
+            original: None,
+            restores: None,
             hash,
             json,
         }

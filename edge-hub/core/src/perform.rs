@@ -5,6 +5,7 @@
 //! are ready at once.
 
 mod issuer_keys;
+mod moderation;
 mod rooms;
 
 use crate::auth::KeysUrl;
@@ -175,7 +176,21 @@ impl<I: Io> Performer<'_, I> {
                 by,
                 role,
                 action,
-            } => Here(Event::Managed(self.manage(&room, &by, role, &action).await)),
+                record,
+            } => {
+                let managed = self.manage(&room, &by, role, &action, record.as_deref());
+                Here(Event::Managed(managed.await))
+            }
+            Effect::Moderate {
+                room,
+                by,
+                role,
+                action,
+                record,
+            } => {
+                let moderated = self.moderate(&room, (&by, role), &action, record.as_deref());
+                Here(Event::Moderated(moderated.await))
+            }
             Effect::Notify(notice) => Here(Event::Notified(self.notify(&notice).await)),
             Effect::Presence {
                 room,

@@ -4,6 +4,7 @@
 mod erase;
 mod inspect;
 pub mod issuer_keys;
+mod moderation;
 pub mod person;
 mod presence;
 mod room;
@@ -11,7 +12,10 @@ mod rooms;
 mod webhooks;
 
 pub use erase::{Erased, Strike, erase, erased};
-pub use inspect::{inspect, inspected};
+pub use inspect::{inspect, inspect_moderation, inspected};
+pub use moderation::{
+    erase_records, moderate, moderated, queue, queued, record_page, records, records_erased,
+};
 pub use presence::{
     CORRECTIONS, PRESENCE_LIFE, Presence, attendance, attended, corrected, list_attendance,
     members, presence, refreshed,
@@ -28,7 +32,7 @@ pub use webhooks::{
 
 use crate::ids::{NameError, Position, RoomName, Seq, Tag, UserId};
 use crate::limits::{Limits, READERS, WEBHOOK_EVENTS};
-use crate::log::{Action, Draft, Entry, EntryError, Reference};
+use crate::log::{Action, Draft, Entry, EntryError, Original, Reference};
 use crate::store::{Appended, Marked, Mode, Range, Read, Stretch, Term, UPDATES, Update, Webhooks};
 use crate::time::{Timestamp, millis};
 use std::time::Duration;
@@ -45,7 +49,7 @@ macro_rules! script {
     ($constant:ident, $name:literal, $sha1:literal) => {
         pub static $constant: Script = Script {
             name: $name,
-            source: include_str!(concat!("redis/", $name, ".lua")),
+            source: include_str!(concat!(env!("OUT_DIR"), "/", $name, ".lua")),
             sha1: env!($sha1),
         };
     };
@@ -58,6 +62,7 @@ script!(READ, "read", "SHA1_OF_READ");
 script!(MARK, "mark", "SHA1_OF_MARK");
 script!(PRESENCE, "presence", "SHA1_OF_PRESENCE");
 script!(HEARTBEAT, "heartbeat", "SHA1_OF_HEARTBEAT");
+script!(MODERATION, "moderation", "SHA1_OF_MODERATION");
 script!(OVERALL, "overall", "SHA1_OF_OVERALL");
 script!(ROOM, "room", "SHA1_OF_ROOM");
 script!(ROOMS, "rooms", "SHA1_OF_ROOMS");
@@ -65,8 +70,18 @@ script!(RATE, "rate", "SHA1_OF_RATE");
 script!(WEBHOOKS, "webhooks", "SHA1_OF_WEBHOOKS");
 
 /// Every script of an edge: a new connection loads them all. Those of operators come as they are used.
-pub static SCRIPTS: [&Script; 10] = [
-    &APPEND, &READ, &MARK, &PRESENCE, &HEARTBEAT, &OVERALL, &ROOM, &ROOMS, &RATE, &WEBHOOKS,
+pub static SCRIPTS: [&Script; 11] = [
+    &APPEND,
+    &READ,
+    &MARK,
+    &MODERATION,
+    &PRESENCE,
+    &HEARTBEAT,
+    &OVERALL,
+    &ROOM,
+    &ROOMS,
+    &RATE,
+    &WEBHOOKS,
 ];
 
 /// One call of a script.
@@ -277,6 +292,14 @@ fn arguments(update: &Update) -> [String; 3] {
     }
 }
 
+/// A reference, as scripts take it.
+fn named(reference: &Reference) -> String {
+    match reference {
+        Reference::Id { user, id } => format!("{user} {id}"),
+        Reference::Position(position) => position.to_string(),
+    }
+}
+
 /// Fields that a statistics key may have before the rest goes to `other`.
 pub(crate) const STATISTICS_FIELDS: usize = 256;
 
@@ -310,11 +333,7 @@ pub fn append(
         limits.burst.to_string(),
         keyspace.publish.to_owned(),
         STATISTICS_FIELDS.to_string(),
-        match &draft.reference {
-            None => String::new(),
-            Some(Reference::Id { user, id }) => format!("{user} {id}"),
-            Some(Reference::Position(position)) => position.to_string(),
-        },
+        draft.reference.as_ref().map(named).unwrap_or_default(),
         flag(draft.may_moderate),
         limits.edits.to_string(),
         flag(room.is_private()),
@@ -322,6 +341,12 @@ pub fn append(
     ];
     arguments.extend(keyspace.webhooks_of(room));
     arguments.push(draft.label.clone().unwrap_or_default());
+    arguments.push(draft.record.clone().unwrap_or_default());
+    arguments.push(match (&draft.original, draft.restores) {
+        (Some(Original { sealed, keep }), _) => format!("keep {} {sealed}", millis(*keep)),
+        (None, Some(seq)) => format!("restore {seq}"),
+        (None, None) => String::new(),
+    });
     arguments.extend(updates.iter().take(UPDATES).flat_map(self::arguments));
     Call::new(
         &APPEND,
@@ -342,6 +367,7 @@ pub fn append(
             key("mute"),
             key("slow"),
             key("webhooks"),
+            key("moderation"),
         ],
         arguments,
     )
@@ -378,6 +404,7 @@ pub fn appended(reply: &[Value]) -> Result<Appended, ReplyError> {
         "target_missing" => Appended::TargetMissing,
         "forbidden" => Appended::Forbidden,
         "too_many_changes" => Appended::TooManyChanges,
+        "original_gone" => Appended::OriginalGone,
         _ => return Err(SHAPE),
     })
 }

@@ -1,6 +1,7 @@
 //! What the hub and its hosts ask of the store, and what it answers, in words that know no Redis:
 //! `redis` turns them into calls.
 
+mod moderation;
 mod room;
 mod webhooks;
 
@@ -9,6 +10,7 @@ pub use room::{
     RoomView, Term,
 };
 
+pub use moderation::{Moderated, ModerationAction, Queue, Queued, Records};
 pub use webhooks::Webhooks;
 
 use crate::ids::{Position, RoomName, Seq, User, UserId};
@@ -68,6 +70,8 @@ pub enum Appended {
     Forbidden,
     /// It was edited as often as it may be.
     TooManyChanges,
+    /// What was masked is not kept, or not what the message shows now.
+    OriginalGone,
 }
 
 /// How far a user has read a room.

@@ -11,6 +11,7 @@ mod redis {
     mod erase;
     mod issuer_keys;
     mod mark;
+    mod moderation;
     mod presence;
     mod read;
     mod refusals;

@@ -9,7 +9,7 @@ use clustertalk_core::auth::{
 use clustertalk_core::delivery::{Notice, Publication};
 use clustertalk_core::hub::{Connection, Hub, Settings};
 use clustertalk_core::ids::{MAX_SEQ, Position};
-use clustertalk_core::limits::{Limits, MENTIONS, SLOW_MODE_MILLIS, TOPIC_BYTES};
+use clustertalk_core::limits::{Limits, MENTIONS, NOTE_BYTES, SLOW_MODE_MILLIS, TOPIC_BYTES};
 use clustertalk_core::log::{Change, Entry};
 use clustertalk_core::protocol::{ClientFrame, HistoryRange, decode, reference_of};
 use clustertalk_core::redis::{
@@ -199,7 +199,12 @@ fn check(text: &str) {
         | ClientFrame::Ping
         | ClientFrame::Direct { .. }
         | ClientFrame::Manage { .. }
-        | ClientFrame::Kick { .. } => {}
+        | ClientFrame::Kick { .. }
+        | ClientFrame::Dismiss { .. }
+        | ClientFrame::Restore { .. } => {}
+        ClientFrame::Report { note, .. } => {
+            assert!(note.is_none_or(|note| (1..=NOTE_BYTES).contains(&note.len())));
+        }
         ClientFrame::Token { token } => assert!(token.len() <= limits.frame_bytes),
     }
 }

@@ -4,7 +4,7 @@ use crate::bindings::clustertalk::analytics::recorder;
 use crate::bindings::clustertalk::moderation::moderator;
 use crate::bindings::exports::clustertalk::websocket::handler;
 use clustertalk_core::delivery::Notice;
-use clustertalk_core::event::{Event, Verdict};
+use clustertalk_core::event::{Event, Score, Verdict};
 use clustertalk_core::hub::Connection;
 use clustertalk_core::log::Action;
 use clustertalk_core::store::Update;
@@ -42,12 +42,17 @@ pub fn verdict(verdict: moderator::Verdict) -> Verdict {
         moderator::Action::Mask => Action::Mask,
         moderator::Action::Block => Action::Block,
     };
-    let label = verdict.scores.into_iter().next().map(|score| score.label);
+    let label = verdict.scores.first().map(|score| score.label.clone());
     let label = label.filter(|label| label.len() <= 32);
+    let scores = verdict.scores.into_iter();
+    let score = |moderator::Score { label, value }| Score { label, value };
     Verdict {
         action,
         replacement: verdict.replacement,
         label,
+        scores: scores.map(score).collect(),
+        rule: verdict.rule,
+        model: verdict.model,
         policy: verdict.policy,
     }
 }

@@ -5,6 +5,7 @@ pub mod doctor;
 mod edge_client;
 mod entries;
 pub mod history;
+pub mod moderation;
 pub mod output;
 pub mod policy;
 pub mod rooms;

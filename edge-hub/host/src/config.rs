@@ -5,6 +5,7 @@
 //! [`Config`], in which everything has a value.
 
 mod file;
+mod moderation;
 mod reference;
 mod settings;
 mod tools;
@@ -24,6 +25,7 @@ use clap_complete::Shell;
 use clustertalk_core::limits::Limits;
 
 use self::file::{File, id};
+pub use self::moderation::{Change, Moderation, Page, Report, Resolve, Sentence, Unban};
 use self::settings::{Admin, Settings};
 pub use self::settings::{DEFAULT_LOG, LogFormat, RedisUrl};
 pub use self::tools::{
@@ -68,6 +70,9 @@ enum RawCommand {
     Stats(Stats),
     /// Check the logs of rooms in Redis; exits with 1 if one is damaged.
     Verify(Verify),
+    /// See what was flagged or reported in a room, and resolve it.
+    #[command(subcommand)]
+    Moderation(Moderation),
     /// Export or erase what Redis holds of a user.
     #[command(subcommand)]
     User(User),
@@ -118,6 +123,7 @@ pub enum Command {
     Rooms(Rooms),
     Stats(Stats),
     Verify(Verify),
+    Moderation(Moderation),
     User(User),
     /// With the values of the environment for variables of the application.
     Policy(Policy, BTreeMap<String, String>),
@@ -247,6 +253,7 @@ pub fn read() -> Result<Command, ConfigError> {
             verify.database.find()?;
             Command::Verify(verify)
         }
+        RawCommand::Moderation(moderation) => Command::Moderation(moderation),
         RawCommand::User(mut user) => {
             user.database().find()?;
             Command::User(user)

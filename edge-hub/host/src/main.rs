@@ -35,6 +35,7 @@ fn main() -> ExitCode {
             Command::Rooms(rooms) => command::rooms::run(rooms).await,
             Command::Stats(stats) => command::stats::run(stats).await,
             Command::Verify(verify) => command::verify::run(verify).await,
+            Command::Moderation(moderation) => command::moderation::run(moderation).await,
             Command::User(user) => command::user::run(user).await,
             Command::Policy(policy, variables) => command::policy::run(policy, &variables).await,
             Command::Token(token, variables) => command::token::run(&token, &variables),

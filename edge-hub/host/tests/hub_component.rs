@@ -43,6 +43,8 @@ identity_secrets = ""
 publish_keys = ""
 closed_rooms = ""
 webhooks = ""
+quarantine_key = ""
+quarantine_hours = ""
 limits = "{}"
 [component.hub.dependencies]
 "clustertalk:moderation/moderator@1.0.0" = { path = "target/components/moderation.wasm" }

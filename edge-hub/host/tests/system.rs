@@ -21,6 +21,7 @@ mod system {
     mod http;
     mod http_client;
     mod logs;
+    mod moderation;
     mod moderators;
     mod monitoring;
     mod operations_doc;

@@ -10,7 +10,7 @@ import {
   type Status,
   type User,
 } from "@clustertalk/client";
-import { mayChooseName, openRooms, websocketUrl } from "./endpoint";
+import { mayChooseName, moderationQueue, openRooms, type Waiting, websocketUrl } from "./endpoint";
 import { mentions, spoken, titleOf } from "./names";
 import { explained, refusedEntry } from "./sentences";
 import { recall, remember } from "./settings";
@@ -308,6 +308,12 @@ export class ChatStore {
     const id = this.nextNotice++;
     this.show({ notices: [...this.chat.notices.slice(-2), { ...notice, id }] });
     setTimeout(() => this.dismiss(id), NOTICE_MS);
+  }
+
+  /** What waits for the moderators of a room. */
+  async waiting(room: string): Promise<readonly Waiting[] | null> {
+    const { self } = this.chat;
+    return self === null ? null : moderationQueue(room, self.id, this.signIn.current);
   }
 
   private async list(): Promise<void> {

@@ -24,6 +24,42 @@ export async function openRooms(token: string | null): Promise<readonly RoomSumm
   return body.rooms.filter(isSummary);
 }
 
+/** A message that waits for moderators. */
+export interface Waiting {
+  readonly user: string;
+  readonly id: string;
+  readonly text: string;
+  /** Why, in words. */
+  readonly why: readonly string[];
+}
+
+/** What waits for the moderators of a room; `null` where the server does not tell the user. */
+export async function moderationQueue(room: string, user: string, token: string | null): Promise<readonly Waiting[] | null> {
+  const path = `${ROOMS}/${encodeURIComponent(room)}/moderation/queue`;
+  const body = await answer(token === null ? `${path}?user=${encodeURIComponent(user)}` : path, token);
+  if (!isObject(body) || !Array.isArray(body.queue)) return null;
+  return body.queue.flatMap(waiting);
+}
+
+function waiting(item: unknown): Waiting[] {
+  if (!isObject(item) || !isObject(item.message) || !isObject(item.message.user)) return [];
+  const { message, edit, records } = item;
+  const text = isObject(edit) && typeof edit.text === "string" ? edit.text : message.text;
+  const user = isObject(message.user) ? message.user.id : null;
+  if (typeof user !== "string" || typeof message.id !== "string" || typeof text !== "string") return [];
+  const why = Array.isArray(records) ? records.flatMap(reasonOf) : [];
+  return [{ user, id: message.id, text, why }];
+}
+
+function reasonOf(record: unknown): string[] {
+  if (!isObject(record) || !isObject(record.body)) return [];
+  const { kind, body } = record;
+  const { label, by, reason, note } = body;
+  if (kind === "decision") return [typeof label === "string" ? `flagged as ${label}` : "flagged"];
+  if (kind !== "report" || typeof by !== "string" || typeof reason !== "string") return [];
+  return [`reported by ${by} as ${reason}${typeof note === "string" ? ` (${note})` : ""}`];
+}
+
 async function answer(path: string, token: string | null = null): Promise<unknown> {
   try {
     const headers = token === null ? {} : { authorization: `Bearer ${token}` };

@@ -99,6 +99,38 @@ test("who_is_banned_is_put_out_in_another_browser_until_that_is_undone", async (
   await bob.log.getByText("Message deleted by a moderator").waitFor();
 });
 
+test("what_is_reported_waits_for_the_moderator_until_he_has_decided", async (t) => {
+  const [ada, bob] = await people(t, "ada", "bob");
+  await ada.create("watched");
+  await bob.join("watched");
+  await ada.say("good morning");
+  await bob.say("buy my hats");
+  await bob.sees("good morning");
+  await bob.use("good morning", "Report");
+  const dialog = bob.page.getByRole("dialog");
+  await dialog.getByLabel("What is wrong").selectOption("harassment");
+  await dialog.getByLabel("A note, if you like").fill("every day");
+  await bob.accessible();
+  await dialog.getByRole("button", { name: "Report" }).click();
+  await bob.page.getByText("The moderators are told.").waitFor();
+
+  await ada.settings(async (settings) => {
+    const waiting = settings.getByRole("group", { name: "Message of ada" });
+    await waiting.getByText("reported by bob as harassment (every day)").waitFor();
+    await ada.accessible();
+    await waiting.getByRole("button", { name: "Nothing wrong" }).click();
+    await settings.getByText("Nothing waits.").waitFor();
+  });
+  await ada.use("buy my hats", "Report");
+  await ada.page.getByRole("dialog").getByRole("button", { name: "Report" }).click();
+  await ada.settings(async (settings) => {
+    const waiting = settings.getByRole("group", { name: "Message of bob" });
+    await waiting.getByRole("button", { name: "Delete for everyone" }).click();
+    await settings.getByText("Nothing waits.").waitFor();
+  });
+  await bob.log.getByText("Message deleted by a moderator").waitFor();
+});
+
 test("who_is_muted_only_reads", async (t) => {
   const [ada, bob] = await people(t, "ada", "bob");
   await ada.create("quiet");

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::{
     case::{Case, Outcome, case, is_hex, letters, refused, same},
-    context::Context,
+    context::{Context, User},
     reader::{entries, ids},
 };
 
@@ -15,6 +15,12 @@ pub const CASES: &[Case] = &[
     case!(each_message_names_its_policy, "A conversation", r#""policy":"sha256:…""#),
     case!(masked_over_http_alike, "Frames of the server", "the text is replaced before anyone sees it (`[CENSORED BY AI]`) and the original is not kept"),
     case!(edits_are_reviewed, "Frames of the server", "Edits and reactions are reviewed alike"),
+    case!(what_is_reported_waits_once_for_each_user, "Moderators", "A user's second report of the same message is answered `done` and is nothing."),
+    case!(reports_are_refused_that_say_nothing, "Moderators", "`reason` is `spam`, `harassment`, `hate`, `sexual`, `violence`, `self_harm`, `illegal` or `other`"),
+    case!(what_moderators_do_leaves_the_queue_and_is_noted, "Moderators", "A message leaves it by `dismiss`, by being restored or deleted, by whomever, or with the log."),
+    case!(what_is_not_masked_is_not_restored, "Moderators", "`original_gone`: there is no quarantine"),
+    case!(only_moderators_see_what_was_decided, "Rooms", "| delete what others wrote; see the moderation log and queue, dismiss, restore | | yes | yes |"),
+    case!(a_decision_is_noted_once_and_without_text, "Moderators", "No text stands there."),
     case!(reaction_that_would_be_masked_is_blocked, "Frames of the server", "a reaction that would be masked is `blocked`"),
 ];
 
@@ -107,5 +113,136 @@ async fn reaction_that_would_be_masked_is_blocked(c: Context) -> Outcome {
         ids(entries(&history)?) == ["m1"],
         "it was stored: {history}"
     );
+    Ok(())
+}
+
+/// A room of one who keeps it, with a message of ada's.
+async fn kept_room(c: &Context) -> anyhow::Result<(User, User, String)> {
+    let (keeper, ada) = (c.user("keeper")?, c.user("ada")?);
+    let room = c.room().await?;
+    c.post(&ada, &room, "m1", "hello").await?;
+    Ok((keeper, ada, room))
+}
+
+/// A list of the room, as its keeper sees it.
+async fn list(c: &Context, keeper: &User, room: &str, name: &str) -> anyhow::Result<Vec<Value>> {
+    let path = format!("/api/v1/rooms/{room}/moderation/{name}");
+    let page = c.http(keeper, "GET", &path, None).await?.with(200)?;
+    let field = if name == "queue" { "queue" } else { "entries" };
+    let found = page[field].as_array().cloned();
+    found.ok_or_else(|| anyhow::anyhow!("no `{field}`: {page}"))
+}
+
+fn reported(user: &User) -> Value {
+    json!({ "target": { "user": user.id, "id": "m1" }, "reason": "spam", "note": "again" })
+}
+
+async fn what_is_reported_waits_once_for_each_user(c: Context) -> Outcome {
+    let (keeper, ada, room) = kept_room(&c).await?;
+    let bob = c.user("bob")?;
+    let path = format!("/api/v1/rooms/{room}/reports");
+    for _ in 0..2 {
+        let answer = c.http(&bob, "POST", &path, Some(reported(&ada))).await?;
+        same("the answer", &answer.with(200)?["type"], "done")?;
+    }
+    let mut frame = reported(&ada);
+    frame["type"] = "report".into();
+    frame["room"] = room.as_str().into();
+    let mut cyd = c.join(&c.user("cyd")?, &room).await?;
+    same("the answer", &cyd.ask(frame).await?["type"], "done")?;
+    let queue = list(&c, &keeper, &room, "queue").await?;
+    ensure!(queue.len() == 1, "one message waits: {queue:?}");
+    same("its text", &queue[0]["message"]["text"], "hello")?;
+    ensure!(queue[0]["reports"] == 2, "two reports: {}", queue[0]);
+    same("the note", &queue[0]["records"][0]["body"]["note"], "again")
+}
+
+async fn reports_are_refused_that_say_nothing(c: Context) -> Outcome {
+    let (_, ada, room) = kept_room(&c).await?;
+    let path = format!("/api/v1/rooms/{room}/reports");
+    let mut ugly = reported(&ada);
+    ugly["reason"] = "ugly".into();
+    let answer = c.http(&ada, "POST", &path, Some(ugly)).await?;
+    answer.refuses(400, "bad_frame")?;
+    let mut long = reported(&ada);
+    long["note"] = "x".repeat(257).into();
+    let answer = c.http(&ada, "POST", &path, Some(long)).await?;
+    answer.refuses(413, "too_large")?;
+    let mut nowhere = reported(&ada);
+    nowhere["target"]["id"] = "m9".into();
+    let answer = c.http(&ada, "POST", &path, Some(nowhere)).await?;
+    answer.refuses(404, "target_missing")?;
+    Ok(())
+}
+
+async fn what_moderators_do_leaves_the_queue_and_is_noted(c: Context) -> Outcome {
+    let (keeper, ada, room) = kept_room(&c).await?;
+    let bob = c.user("bob")?;
+    c.post(&ada, &room, "m2", "hello again").await?;
+    let reports = format!("/api/v1/rooms/{room}/reports");
+    for id in ["m1", "m2"] {
+        let mut report = reported(&ada);
+        report["target"]["id"] = id.into();
+        let answer = c.http(&bob, "POST", &reports, Some(report)).await?;
+        answer.with(200)?;
+    }
+    let dismiss = format!("/api/v1/rooms/{room}/moderation/dismiss");
+    let target = json!({ "user": ada.id, "id": "m1" });
+    let body = json!({ "target": target });
+    let answer = c.http(&bob, "POST", &dismiss, Some(body.clone())).await?;
+    answer.refuses(403, "forbidden")?;
+    let answer = c.http(&keeper, "POST", &dismiss, Some(body)).await?;
+    same("the answer", &answer.with(200)?["type"], "done")?;
+    let path = format!("/api/v1/rooms/{room}/messages");
+    let delete =
+        json!({ "type": "delete", "id": c.id("d2"), "target": { "user": ada.id, "id": "m2" } });
+    c.http(&keeper, "POST", &path, Some(delete))
+        .await?
+        .with(201)?;
+    let queue = list(&c, &keeper, &room, "queue").await?;
+    ensure!(queue.is_empty(), "something waits: {queue:?}");
+    let log = list(&c, &keeper, &room, "log").await?;
+    let done: Vec<_> = log.iter().take(2).map(|entry| &entry["body"]).collect();
+    for (body, action) in done.iter().zip(["delete", "dismiss"]) {
+        same("what was done", &body["action"], action)?;
+        same("who did it", &body["by"], keeper.id.as_str())?;
+    }
+    Ok(())
+}
+
+async fn what_is_not_masked_is_not_restored(c: Context) -> Outcome {
+    let (keeper, ada, room) = kept_room(&c).await?;
+    let path = format!("/api/v1/rooms/{room}/messages");
+    let target = json!({ "user": ada.id, "id": "m1" });
+    let restore = json!({ "type": "restore", "id": "r1", "target": target });
+    let answer = c.http(&ada, "POST", &path, Some(restore.clone())).await?;
+    answer.refuses(403, "forbidden")?;
+    let answer = c.http(&keeper, "POST", &path, Some(restore)).await?;
+    answer.refuses(404, "original_gone")?;
+    Ok(())
+}
+
+async fn only_moderators_see_what_was_decided(c: Context) -> Outcome {
+    let (keeper, ada, room) = kept_room(&c).await?;
+    for name in ["queue", "log"] {
+        let path = format!("/api/v1/rooms/{room}/moderation/{name}");
+        let answer = c.http(&ada, "GET", &path, None).await?;
+        answer.refuses(403, "forbidden")?;
+        list(&c, &keeper, &room, name).await?;
+    }
+    Ok(())
+}
+
+async fn a_decision_is_noted_once_and_without_text(c: Context) -> Outcome {
+    let (keeper, ada, room) = kept_room(&c).await?;
+    for _ in 0..2 {
+        c.post(&ada, &room, "m2", SPAM).await?;
+    }
+    let log = list(&c, &keeper, &room, "log").await?;
+    ensure!(log.len() == 1, "one decision: {log:?}");
+    same("the action", &log[0]["body"]["action"], "mask")?;
+    same("whose it is", &log[0]["body"]["user"], ada.id.as_str())?;
+    is_digest(&log[0]["body"]["policy"])?;
+    ensure!(!log[0].to_string().contains(SPAM), "a text: {}", log[0]);
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use crate::delivery::{Lost, Reason};
 use crate::ids::{Position, RoomName, User, UserId};
+use crate::log::moderation::Recorded;
 use crate::protocol::{AnnouncedLimits, EntryFrame, RoomSummary};
 use crate::statistics::Figures;
 use crate::store::RoomRole;
@@ -133,6 +134,42 @@ pub struct Kept {
     /// Not there: for ever.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub until: Option<Timestamp>,
+}
+
+/// What was flagged or reported in a room, and no moderator has looked at: the oldest message first.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct ModerationQueue {
+    pub room: RoomName,
+    pub queue: Vec<Waiting>,
+    /// The `after` of the next page. Not there on the last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+}
+
+/// A message that waits for moderators.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Waiting {
+    pub message: EntryFrame,
+    /// The newest edit of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub edit: Option<EntryFrame>,
+    /// How many users have reported it.
+    pub reports: u64,
+    /// Why it is here: the entries of the moderation log, at most 10.
+    pub records: Vec<Recorded>,
+}
+
+/// What was decided, reported and done in a room, newest first.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct ModerationLog {
+    pub room: RoomName,
+    pub entries: Vec<Recorded>,
+    /// The `after` of the next page. Not there on the last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
 }
 
 /// What analytics counted in a room.

@@ -4,8 +4,8 @@
 mod bodies;
 
 use super::{
-    Bans, Configuration, Health, MOST_LIMIT, Members, Mutes, Operation, Present, ROUTES, ReadOn,
-    RoomFigures, Rooms, Stretch, TotalFigures, status,
+    Bans, Configuration, Health, MOST_LIMIT, Members, ModerationLog, ModerationQueue, Mutes,
+    Operation, Present, ROUTES, ReadOn, RoomFigures, Rooms, Stretch, TotalFigures, status,
 };
 use crate::ids::{MAX_SEQ, MessageId, Position, RoomName, Seq, User};
 use crate::log::Action;
@@ -46,6 +46,7 @@ pub fn document() -> Value {
             { "name": "messages", "description": "What is said in a room" },
             { "name": "rooms", "description": "Rooms themselves" },
             { "name": "people", "description": "Who may be in a room, and who is" },
+            { "name": "moderation", "description": "What moderators see and do" },
             { "name": "service", "description": "The service itself" },
         ],
         // The empty one is there where callers may choose their own name.
@@ -265,7 +266,7 @@ impl Document {
                 ..write(
                     "postMessage",
                     "messages",
-                    "Says something, or edits, deletes or reacts to what was said",
+                    "Says something, or edits, deletes, restores or reacts to what was said",
                     Value::Null,
                 )
             },
@@ -401,6 +402,51 @@ impl Document {
                 "Ends a mute and a ban",
                 self.frame::<Done>("done"),
             ),
+            Operation::Report => Description {
+                body: Some((
+                    self.of::<bodies::Report>(),
+                    json!({ "target": { "user": "ada", "id": "01JD" }, "reason": "spam" }),
+                    true,
+                )),
+                ..write(
+                    "reportMessage",
+                    "moderation",
+                    "Tells the moderators of a message; a second time does nothing",
+                    self.frame::<Done>("done"),
+                )
+            },
+            Operation::ModerationQueue => Description {
+                parameters: paged(number()),
+                ..read(
+                    "moderationQueue",
+                    "moderation",
+                    "What was flagged or reported and nobody has looked at; for moderators. A page has at most \
+                     50 messages, 20 by default",
+                    self.of::<ModerationQueue>(),
+                )
+            },
+            Operation::ModerationLog => Description {
+                parameters: paged(number()),
+                ..read(
+                    "moderationLog",
+                    "moderation",
+                    "What was decided, reported and done, newest first; for moderators",
+                    self.of::<ModerationLog>(),
+                )
+            },
+            Operation::Dismiss => Description {
+                body: Some((
+                    self.of::<bodies::Dismiss>(),
+                    json!({ "target": { "user": "ada", "id": "01JD" } }),
+                    true,
+                )),
+                ..write(
+                    "dismiss",
+                    "moderation",
+                    "Takes a message from the queue: nothing is wrong with it",
+                    self.frame::<Done>("done"),
+                )
+            },
             Operation::Direct => write(
                 "directRoom",
                 "rooms",
@@ -536,7 +582,11 @@ fn paged(after: Value) -> Vec<Value> {
     vec![
         asking(),
         query("after", "The `next` of the page before", after),
-        query("limit", "At most so many users, 100 by default", limit()),
+        query(
+            "limit",
+            "At most so many, 100 if nothing else is said",
+            limit(),
+        ),
     ]
 }
 

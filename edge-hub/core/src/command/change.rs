@@ -4,12 +4,14 @@
 //! A text that others will read is reviewed like a message's. Analytics counts messages only, so
 //! nothing is recorded. Whether the target is there, and whose it is, only the store can tell.
 
-use super::{Pending as Command, review};
+use super::Pending as Command;
+use super::review::{self, Decision};
 use crate::auth::Role;
 use crate::effect::{Effect, ForReview};
 use crate::event::Verdict;
 use crate::hub::Hub;
-use crate::ids::{MessageId, RoomName};
+use crate::ids::{MessageId, RoomName, Seq};
+use crate::log::moderation::{Resolution, Resolved};
 use crate::log::{Action, Change, Draft, Moderation, Reference};
 use crate::store::Mode;
 use crate::time::Timestamp;
@@ -48,7 +50,7 @@ pub fn start(
         change,
     };
     let Some(text) = text else {
-        return append(hub, pending, None, None);
+        return append(hub, pending, None);
     };
     hub.emit(Effect::Review(ForReview {
         room: pending.room.clone(),
@@ -72,28 +74,68 @@ pub fn reviewed(hub: &mut Hub<'_>, mut pending: Pending, verdict: Verdict) {
         // Nothing can stand in the place of a reaction.
         decision.moderation.action = Action::Block;
     }
-    append(hub, pending, Some(decision.moderation), decision.label);
+    append(hub, pending, Some(decision));
 }
 
-fn append(
+/// Puts the text of the entry `restores` back in the place of the one that masks it. A moderator does it,
+/// so nobody reviews it again.
+pub fn restore(
     hub: &mut Hub<'_>,
-    pending: Pending,
-    moderation: Option<Moderation>,
-    label: Option<String>,
+    room: RoomName,
+    id: MessageId,
+    target: Reference,
+    (restores, text): (Seq, String),
 ) {
-    let seed = hub.seed;
-    let may_moderate = hub.role() >= Role::Moderator;
-    let Some(live) = hub.live() else { return };
+    let pending = Pending {
+        room,
+        id,
+        target,
+        change: Change::Edit { text },
+    };
+    let allowed = Moderation {
+        action: Action::Allow,
+        label: None,
+        policy: None,
+    };
+    let Some(mut draft) = draft_of(hub, &pending, Some(&allowed)) else {
+        return;
+    };
+    draft.restores = Some(restores);
+    let record = Resolution::of_message(&draft.user, Resolved::Restore);
+    draft.record = Some(record.rest(hub.seed));
+    store(hub, pending, draft);
+}
+
+fn append(hub: &mut Hub<'_>, pending: Pending, decision: Option<Decision>) {
+    let moderation = decision.as_ref().map(|decision| &decision.moderation);
+    let Some(mut draft) = draft_of(hub, &pending, moderation) else {
+        return;
+    };
+    if let Some(decision) = decision {
+        decision.accompany(hub, &pending.room, &mut draft);
+    }
+    if pending.change == Change::Delete {
+        // For a moderator's, which only the store can tell.
+        let record = Resolution::of_message(&draft.user, Resolved::Delete);
+        draft.record = Some(record.rest(hub.seed));
+    }
+    store(hub, pending, draft);
+}
+
+fn draft_of(hub: &Hub<'_>, pending: &Pending, moderation: Option<&Moderation>) -> Option<Draft> {
     let mut draft = Draft::change(
         &pending.id,
-        &live.user,
+        hub.user()?,
         pending.target.clone(),
         &pending.change,
-        moderation.as_ref(),
-        seed,
+        moderation,
+        hub.seed,
     );
-    draft.may_moderate = may_moderate;
-    draft.label = label;
+    draft.may_moderate = hub.role() >= Role::Moderator;
+    Some(draft)
+}
+
+fn store(hub: &mut Hub<'_>, pending: Pending, draft: Draft) {
     let mode = Mode::of(draft.action);
     hub.emit(Effect::Append {
         room: pending.room.clone(),

@@ -10,6 +10,7 @@ use crate::effect::Effect;
 use crate::event::NoAnswer;
 use crate::hub::Hub;
 use crate::ids::{Pair, RoomName, UserId};
+use crate::log::moderation::{Record, Resolution, Resolved};
 use crate::protocol::{Done, ErrorCode, RoomFrame, ServerFrame};
 use crate::store::{Managed, RoomAction, RoomPatch, RoomView};
 use crate::time::Timestamp;
@@ -75,15 +76,17 @@ pub fn start(
     if !hub.may_write(&room) {
         return hub.refuse(super::forbidden(room, reference));
     }
-    let Some(by) = paced(hub, now, &reference) else {
+    let Some(by) = super::paced(hub, now, &reference) else {
         return;
     };
     let role = hub.role();
+    let record = record(&by, &action).map(|record| record.rest(hub.seed));
     hub.emit(Effect::Manage {
         room: room.clone(),
         by,
         role,
         action: action.clone(),
+        record,
     });
     hub.pending = Some(Command::Manage(Box::new(Pending {
         about: Some((room, action)),
@@ -91,12 +94,30 @@ pub fn start(
     })));
 }
 
+/// What the moderation log gets of it.
+fn record(by: &UserId, action: &RoomAction) -> Option<Record> {
+    let (resolved, user, span) = match action {
+        RoomAction::Kick { user } => (Resolved::Kick, user, None),
+        RoomAction::Mute { user, span } => (Resolved::Mute, user, *span),
+        RoomAction::Ban { user, span } => (Resolved::Ban, user, *span),
+        RoomAction::Unban { user } => (Resolved::Unban, user, None),
+        RoomAction::Look
+        | RoomAction::Create(_)
+        | RoomAction::Configure(_)
+        | RoomAction::Direct(_)
+        | RoomAction::Grant { .. }
+        | RoomAction::Revoke { .. }
+        | RoomAction::Delete => return None,
+    };
+    Some(Resolution::of_user(by, resolved, user, span))
+}
+
 /// Ends the connections of a user wherever he is.
 pub fn kick(hub: &mut Hub<'_>, now: Timestamp, user: UserId, reference: Option<String>) {
     if hub.role() < Role::Moderator {
         return hub.refuse(super::error(ErrorCode::Forbidden, reference));
     }
-    if paced(hub, now, &reference).is_none() {
+    if super::paced(hub, now, &reference).is_none() {
         return;
     }
     hub.emit(Effect::Notify(Notice::new(
@@ -108,19 +129,6 @@ pub fn kick(hub: &mut Hub<'_>, now: Timestamp, user: UserId, reference: Option<S
         about: None,
         reference,
     })));
-}
-
-/// The user whose command keeps the rate: it costs as much as a message, and is told to as many.
-fn paced(hub: &mut Hub<'_>, now: Timestamp, reference: &Option<String>) -> Option<UserId> {
-    let limits = &hub.settings.limits;
-    let (rate, burst) = (limits.messages_per_second, limits.burst);
-    let live = hub.live()?;
-    if let Err(wait) = live.bucket.take(now, rate, burst) {
-        let error = super::error(ErrorCode::RateLimited, reference.clone()).retry_after(wait);
-        hub.send(ServerFrame::Error(Box::new(error)));
-        return None;
-    }
-    Some(live.user.id.clone())
 }
 
 pub fn managed(

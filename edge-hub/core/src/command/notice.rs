@@ -37,6 +37,7 @@ pub fn noticed(hub: &mut Hub<'_>, notice: Notice) {
                 by,
                 role,
                 action: RoomAction::Look,
+                record: None,
             });
             hub.pending = Some(Command::Notice(Pending { room }));
         }

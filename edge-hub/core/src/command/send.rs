@@ -2,13 +2,14 @@
 //!
 //! Four steps, each waiting for the answer to the one before: review, record, append, acknowledge.
 
-use super::{Pending as Command, review};
+use super::Pending as Command;
+use super::review::{self, Decision};
 use crate::auth::Role;
 use crate::effect::{Effect, ForRecord, ForReview};
 use crate::event::Verdict;
 use crate::hub::Hub;
 use crate::ids::{MessageId, RoomName, UserId};
-use crate::log::{Body, Draft, Moderation, Reference};
+use crate::log::{Body, Draft, Reference};
 use crate::store::{Mode, UPDATE_FIELD_BYTES, UPDATES, Update};
 use crate::time::Timestamp;
 
@@ -16,8 +17,7 @@ use crate::time::Timestamp;
 pub struct Pending {
     pub room: RoomName,
     pub body: Body,
-    verdict: Option<Moderation>,
-    label: Option<String>,
+    verdict: Option<Decision>,
 }
 
 pub fn start(
@@ -51,7 +51,6 @@ pub fn start(
         room,
         body,
         verdict: None,
-        label: None,
     })));
 }
 
@@ -66,16 +65,15 @@ pub fn reviewed(hub: &mut Hub<'_>, now: Timestamp, mut pending: Pending, verdict
         action: decision.moderation.action,
         label: decision.label.clone(),
     }));
-    pending.verdict = Some(decision.moderation);
-    pending.label = decision.label;
+    pending.verdict = Some(decision);
     hub.pending = Some(Command::Send(Box::new(pending)));
 }
 
 pub fn recorded(hub: &mut Hub<'_>, mut updates: Vec<Update>) {
-    let Some(Command::Send(pending)) = hub.pending.take() else {
+    let Some(Command::Send(mut pending)) = hub.pending.take() else {
         return;
     };
-    let Some(moderation) = &pending.verdict else {
+    let Some(decision) = pending.verdict.take() else {
         return;
     };
     updates.retain(|update| match update {
@@ -85,9 +83,10 @@ pub fn recorded(hub: &mut Hub<'_>, mut updates: Vec<Update>) {
         Update::Minute { .. } => true,
     });
     updates.truncate(UPDATES);
+    let moderation = &decision.moderation;
     let mut draft = Box::new(Draft::message(&pending.body, moderation, hub.seed));
     draft.may_moderate = hub.role() >= Role::Moderator;
-    draft.label = pending.label.clone();
+    decision.accompany(hub, &pending.room, &mut draft);
     hub.emit(Effect::Append {
         room: pending.room.clone(),
         mode: Mode::of(draft.action),

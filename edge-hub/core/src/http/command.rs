@@ -76,7 +76,7 @@ impl<I: Io> Api<'_, I> {
     ) -> Result<Answer, Problem> {
         let mut fields = self.fields(head, body).await?;
         let named = named(&mut fields)?.or(asked.query.user()?);
-        let speaker = if kind == "read" {
+        let speaker = if matches!(kind, "read" | "report") {
             // Over a WebSocket he would have joined.
             let room = asked.room()?;
             self.reading(&caller, room)?;

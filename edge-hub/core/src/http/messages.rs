@@ -10,7 +10,7 @@ use crate::protocol::ErrorCode;
 use crate::store::{Range, Read, Stretch};
 
 /// The frames that a `POST` may carry.
-const STORED: [&str; 4] = ["send", "edit", "delete", "react"];
+const STORED: [&str; 5] = ["send", "edit", "delete", "react", "restore"];
 
 /// What was found for a reader, and where it ends.
 #[derive(Debug)]

@@ -37,7 +37,7 @@ impl<I: Io> Api<'_, I> {
     pub(super) async fn find(&self, room: &RoomName, user: &UserId) -> Result<RoomView, Problem> {
         // His role by a token opens nothing.
         let look = &RoomAction::Look;
-        let found = self.performer.manage(room, user, Role::Member, look);
+        let found = self.performer.manage(room, user, Role::Member, look, None);
         match found.await? {
             Managed::Done(view) => Ok(*view),
             Managed::Banned(term) => Err(Problem::banned(room.clone(), term, self.now)),

@@ -66,6 +66,7 @@ impl<I: Io> Performer<'_, I> {
         by: &UserId,
         role: Role,
         action: &RoomAction,
+        record: Option<&str>,
     ) -> Result<Managed, NoAnswer> {
         let is_new = matches!(action, RoomAction::Create(_) | RoomAction::Direct(_));
         if is_new && !(self.has_place_of(by, room).await? && self.open_room(room).await?) {
@@ -73,7 +74,7 @@ impl<I: Io> Performer<'_, I> {
         }
         let keyspace = self.keyspace;
         let reply = self
-            .call(&redis::manage(keyspace, room, by, role, action))
+            .call(&redis::manage(keyspace, room, by, role, action, record))
             .await?;
         let managed = self.read_reply(redis::managed(&reply))?;
         for command in redis::aftermath(keyspace, room, by, action, &managed) {

@@ -63,6 +63,8 @@ pub enum ErrorCode {
     TargetMissing,
     /// The message was edited as often as it may be.
     TooManyChanges,
+    /// What was masked is not kept, or not any more.
+    OriginalGone,
     /// A valid token is needed.
     Unauthorized,
     /// The token has expired; get a new one.
@@ -114,6 +116,7 @@ impl ErrorCode {
         Self::StaleTarget,
         Self::TargetMissing,
         Self::TooManyChanges,
+        Self::OriginalGone,
         Self::Unauthorized,
         Self::TokenExpired,
         Self::Forbidden,
@@ -154,6 +157,7 @@ impl ErrorCode {
             Self::StaleTarget => "stale_target",
             Self::TargetMissing => "target_missing",
             Self::TooManyChanges => "too_many_changes",
+            Self::OriginalGone => "original_gone",
             Self::Unauthorized => "unauthorized",
             Self::TokenExpired => "token_expired",
             Self::Forbidden => "forbidden",
@@ -194,6 +198,7 @@ impl ErrorCode {
             Self::StaleTarget => "the position belongs to another message",
             Self::TargetMissing => "there is no such message any more",
             Self::TooManyChanges => "the message was edited as often as it may be",
+            Self::OriginalGone => "what was masked is not kept, or not any more",
             Self::Unauthorized => "a valid token is needed",
             Self::TokenExpired => "the token has expired; get a new one",
             Self::Forbidden => "this is not allowed in this room",
@@ -234,6 +239,7 @@ impl ErrorCode {
             Self::StaleTarget => Retry::Never,
             Self::TargetMissing => Retry::Never,
             Self::TooManyChanges => Retry::Never,
+            Self::OriginalGone => Retry::Never,
             Self::Unauthorized => Retry::Never,
             Self::TokenExpired => Retry::Never,
             Self::Forbidden => Retry::Never,

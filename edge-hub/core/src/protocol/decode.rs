@@ -2,7 +2,8 @@
 
 use super::{ErrorCode, ErrorFrame, ServerFrame};
 use crate::ids::{MAX_SEQ, MessageId, Position, Reaction, RoomName, Seq, UserId, seq_of};
-use crate::limits::{Limits, MENTIONS, SLOW_MODE_MILLIS, TOPIC_BYTES};
+use crate::limits::{Limits, MENTIONS, NOTE_BYTES, SLOW_MODE_MILLIS, TOPIC_BYTES};
+use crate::log::moderation::Reason;
 use crate::log::{Change, Reference};
 use crate::store::{RoomAction, RoomPatch};
 use crate::time::millis;
@@ -71,6 +72,24 @@ pub enum ClientFrame {
     /// From everywhere.
     Kick {
         user: UserId,
+    },
+    /// Tells the moderators of a message.
+    Report {
+        room: RoomName,
+        target: Reference,
+        reason: Reason,
+        note: Option<String>,
+    },
+    /// Takes a message from the moderators' queue.
+    Dismiss {
+        room: RoomName,
+        target: Reference,
+    },
+    /// Shows again what was masked.
+    Restore {
+        room: RoomName,
+        id: MessageId,
+        target: Reference,
     },
 }
 
@@ -199,6 +218,21 @@ impl Fields {
                     },
                 },
             },
+            "report" => ClientFrame::Report {
+                room: self.room()?,
+                target: self.required("target")?,
+                reason: self.required("reason")?,
+                note: self.note()?,
+            },
+            "dismiss" => ClientFrame::Dismiss {
+                room: self.room()?,
+                target: self.required("target")?,
+            },
+            "restore" => ClientFrame::Restore {
+                room: self.room()?,
+                id: self.id()?,
+                target: self.required("target")?,
+            },
             "read" => ClientFrame::Read {
                 room: self.room()?,
                 seq: self.number("seq")?.ok_or_else(|| missing("seq"))?,
@@ -277,6 +311,16 @@ impl Fields {
             return Err(Refusal::because(ErrorCode::BadFrame, "`text` is empty"));
         }
         Ok(text.to_owned())
+    }
+
+    /// What a report says beside its reason.
+    fn note(&self) -> Result<Option<String>, Refusal> {
+        let note = self.optional_text("note")?;
+        if note.is_some_and(|note| note.len() > NOTE_BYTES) {
+            return Err(Refusal::new(ErrorCode::TooLarge));
+        }
+        let note = note.map(str::trim).filter(|note| !note.is_empty());
+        Ok(note.map(str::to_owned))
     }
 
     fn mentions(&self) -> Result<Vec<UserId>, Refusal> {

@@ -3,6 +3,7 @@
 use super::ServerFrame;
 use crate::ids::{MessageId, Position, Reaction, RoomName, Seq, UserId};
 use crate::log::Reference;
+use crate::log::moderation::Reason;
 use crate::store::RoomRole;
 use schemars::{JsonSchema, generate::SchemaSettings};
 
@@ -72,6 +73,30 @@ enum ClientFrameSchema {
         reaction: Reaction,
         #[serde(skip_serializing_if = "Option::is_none")]
         remove: Option<bool>,
+    },
+    /// Tells the moderators of a message.
+    Report {
+        room: RoomName,
+        target: Reference,
+        reason: Reason,
+        /// At most 256 bytes.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        note: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        r#ref: Option<String>,
+    },
+    /// Takes a message from the moderators' queue.
+    Dismiss {
+        room: RoomName,
+        target: Reference,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        r#ref: Option<String>,
+    },
+    /// Shows again what was masked.
+    Restore {
+        room: RoomName,
+        id: MessageId,
+        target: Reference,
     },
     Read {
         room: RoomName,

@@ -2,7 +2,8 @@
 --
 -- KEYS: 1 log, 2 seen, 3 tombstones, 4 rate, 5 ban, 6 stats, 7 stats:users, 8 stats:top,
 --       9 stats:minutes (the hour is added here), 10 edits, 11 read, 12 room, 13 granted, 14 mute,
---      15 slow, 16 webhooks; all in the slot of the room
+--      15 slow, 16 webhooks, 17 moderation (and those beside it, whose names begin so);
+--      all in the slot of the room
 -- ARGV: 1 mode          "append", or "refuse": look in `seen` and count, store nothing
 --       2 channel       publications go here
 --       3 sender        "USER ID", the key of deduplication
@@ -23,13 +24,17 @@
 --      19 unlisted      "1": the figures of the room do not count in those over all rooms
 --      20 webhooks      the channel that wakes who tells servers of the operator; "": nobody is told
 --      21 most events that wait for them   22 what moderation called it, for them; or ""
---      23… updates, three each: operation, field, amount
+--      23 record        the rest of an entry of the moderation log, from "kind" on: of a decision that is
+--                       not to allow, of a moderator's deletion or restoration; or ""
+--      24 original      "keep MS SEALED" of what was masked, "restore NUMBER" of an edit that brings back
+--                       what the entry of this number masks; or ""
+--      25… updates, three each: operation, field, amount
 --
 -- Replies, always flat:
 --   {"appended", seq, tag, at, action}   {"duplicate", seq, tag, at, action}
 --   {"refused"}                          {"banned", until in ms, or -1 for ever}
 --   {"rate_limited", retry in ms}        {"unpublishable"}  (the ACL denies a command)
---   {"stale_target"}  {"target_missing"}  {"forbidden"}  {"too_many_changes"}
+--   {"stale_target"}  {"target_missing"}  {"forbidden"}  {"too_many_changes"}  {"original_gone"}
 --   {"archived"}   {"muted", until in ms, or -1 for ever}   {"slow_mode", retry in ms}
 
 local log, seen, tombstones, rate, ban = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
@@ -42,31 +47,9 @@ local reference, moderates, max_edits = ARGV[15], ARGV[16] == '1', tonumber(ARGV
 local edits, read, room, granted, mute, slow = KEYS[10], KEYS[11], KEYS[12], KEYS[13], KEYS[14], KEYS[15]
 local private = ARGV[18] == '1'
 local webhooks = ARGV[20] ~= '' and KEYS[16]
-
-local function int(n) return string.format('%.0f', n) end
--- The start of an entry is written below, so its form is known; the rest is never parsed here.
-local function head_of(event)
-  return string.match(event, '^{"v":%d+,"seq":%d+,"prev":"%x+","tag":"(%x+)","at":(%d+)')
-end
-local function number_of(entry) return tonumber(string.match(entry[1], '^(%d+)')) end
--- A change's tag covers which message it is about, too.
-local function link(prev, seq, kind, at, hash, target)
-  local header = prev .. '|' .. seq .. '|' .. kind .. '|' .. at .. '|1|' .. hash
-  if target then header = header .. '|' .. target.seq .. '-' .. target.tag end
-  return string.sub(redis.sha1hex(header), 1, 16)
-end
-local function entry_at(seq)
-  local found = redis.call('XRANGE', log, seq .. '-0', seq .. '-0')[1]
-  return found and found[2][2]
-end
--- What an entry says: itself, whose it is, and what moderation decided; nil if it is not one of ours.
-local function content_of(event)
-  local readable, entry, whose, decided = pcall(function()
-    local entry = cjson.decode(event)
-    return entry, entry.body.user.id .. ' ' .. entry.body.id, (entry.moderation or {}).action or 'allow'
-  end)
-  if readable and string.match(whose, '^[%w%._@|:+-]+ [%w%._@|:+-]+$') then return entry, whose, decided end
-end
+local moderation, record = KEYS[17], ARGV[23]
+local original = ARGV[24]
+local restores = original ~= '' and string.match(original, '^restore (%d+)$')
 
 -- Reads and checks; nothing is written until all of them have passed.
 local time = redis.call('TIME')
@@ -77,7 +60,7 @@ local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 local before = tonumber(redis.call('ZSCORE', seen, sender) or '0')
 if before > 0 then
   local seq = int(math.floor(before))
-  local event = entry_at(seq)
+  local event = event_at(log, seq)
   if event then
     -- After a failover the number may have gone to another message, or to another kind of entry.
     local _, whose, decided = content_of(event)
@@ -133,35 +116,24 @@ if full_at < now then full_at = now end
 if full_at - now > interval * (burst - 1) then
   return {'rate_limited', int(math.ceil(full_at - now - interval * (burst - 1)))}
 end
-
--- The message that a reference names, or why it does not.
-local function look_up()
-  local seq, tag = string.match(reference, '^(%d+)%-(%x+)$')
-  if not seq then
-    local score = tonumber(redis.call('ZSCORE', seen, reference) or '0')
-    if score > math.floor(score) then return nil, 'target_missing' end
-    seq = int(score)
-  end
-  local event = entry_at(seq)
-  local place = event or redis.call('HGET', tombstones, seq)
-  local stored = place and head_of(place)
-  if tag and stored and stored ~= tag then return nil, 'stale_target' end
-  local entry, whose = content_of(event)
-  if not stored or not entry or entry.v ~= 1 or entry.kind ~= 'message' or not (tag or whose == reference) then
-    return nil, 'target_missing'
-  end
-  return {seq = seq, tag = stored, user = entry.body.user.id, id = entry.body.id}
+local function charge()
+  redis.pcall('SET', rate, int(full_at + interval), 'PX', int(full_at + interval - now + 1000))
 end
+
 local target
 if reference ~= '' then
-  local found, why = look_up()
+  local found, why = message_of(reference, log, seen, tombstones)
   if kind == 'message' then
     -- What is answered may have left the log, but it must not be another message.
     if why == 'stale_target' then return {why} end
   else
     if why then return {why} end
     target = found
-    if target.user ~= user and (kind == 'edit' or kind == 'delete' and not moderator()) then return {'forbidden'} end
+    if restores then
+      if not moderator() then return {'forbidden'} end
+    elseif target.user ~= user and (kind == 'edit' or kind == 'delete' and not moderator()) then
+      return {'forbidden'}
+    end
     -- Looked at in any case, so that a key of another type fails here.
     if redis.call('ZCOUNT', edits, target.seq, target.seq) >= max_edits and kind == 'edit' then
       return {'too_many_changes'}
@@ -169,11 +141,28 @@ if reference ~= '' then
     redis.call('HLEN', tombstones)
   end
 end
+if restores then
+  local shown = shown_at(target, edits)
+  if shown ~= restores or redis.call('EXISTS', moderation .. ':quarantine:' .. shown) == 0 then
+    return {'original_gone'}
+  end
+end
+
+-- What was refused before is decided already.
+if mode == 'refuse' and record ~= '' and redis.call('ZSCORE', moderation .. ':known', sender) then
+  return {'refused'}
+end
+-- Of a deletion only what was a moderator's affair is noted.
+local write_record
+if record ~= '' and (kind ~= 'delete' or target.user ~= user
+    or redis.call('ZCOUNT', moderation .. ':queue', target.seq, target.seq) > 0) then
+  write_record = moderation_log(moderation, now)
+end
 
 local newest = webhooks and redis.call('XREVRANGE', webhooks, '+', '-', 'COUNT', 1)[1]
 -- Says what happened and where its text is, which is read when it is told: what is deleted until
 -- then is told nobody. The id is when the queue began, and a number without holes in it.
-local function queue(...)
+local function tell_servers(...)
   local began, number
   if newest then began, number = string.match(newest[1], '^(%d+)%-(%d+)$') end
   local fields = {'at', int(now), ...}
@@ -187,6 +176,10 @@ end
 
 local function may(...) return not redis.acl_check_cmd or redis.acl_check_cmd(...) end
 local seq, tag, at
+if write_record and not (may('XADD', moderation, '*', '', '') and may('ZADD', moderation .. ':known', '1', '1')
+    and may('PEXPIRE', moderation, '1') and may('SET', moderation .. ':quarantine:1', '', 'PX', '1')) then
+  return {'unpublishable'}
+end
 if webhooks and not (may('XADD', webhooks, '*', '', '') and may('PUBLISH', ARGV[20], '')) then
   return {'unpublishable'}
 end
@@ -206,13 +199,11 @@ if mode == 'append' then
     if not prev then return redis.error_reply('CORRUPT the last entry of ' .. log .. ' is not one of ours') end
   end
   at = int(now)
-  local about = target and '"target":{"position":{"seq":' .. target.seq .. ',"tag":"' .. target.tag ..
-    '"},"user":"' .. target.user .. '","id":"' .. target.id .. '"},' or ''
   local function add()
     seq = int(last + 1)
     tag = link(prev, seq, kind, at, hash, target)
     local event = '{"v":1,"seq":' .. seq .. ',"prev":"' .. prev .. '","tag":"' .. tag .. '","at":' .. at .. ',' ..
-      about .. rest
+      about(target) .. rest
     return redis.pcall('XADD', log, seq .. '-0', 'event', event), event
   end
   local added, event = add()
@@ -237,15 +228,13 @@ if mode == 'append' then
   end
   -- An entry whose content goes leaves its place in the chain: header, tag and hash.
   local function bury(number)
-    local event = entry_at(number)
+    local event = event_at(log, number)
     if not event then return end
-    local place, next = string.match(event, '^({"v":1,"seq":%d+,"prev":"%x+","tag":"%x+","at":%d+),()')
-    local about, after = string.match(event, '^("target":{"position":{"seq":%d+,"tag":"%x+"}),[^}]*},()', next)
-    local covered = string.match(event, '^"kind":"%l+","hash":"%x+"', after or next)
-    if not covered then return end
-    if about then covered = about .. '},' .. covered end
-    redis.call('HSET', tombstones, number, place .. ',' .. covered .. '}')
+    local tombstone = tombstone_of(event)
+    if not tombstone then return end
+    redis.call('HSET', tombstones, number, tombstone)
     redis.call('XDEL', log, number .. '-0')
+    forget_original(moderation, number)
     local _, whose = content_of(event)
     if whose and tonumber(redis.call('ZSCORE', seen, whose) or '0') == tonumber(number) then
       redis.call('ZADD', seen, number .. '.5', whose)
@@ -259,14 +248,37 @@ if mode == 'append' then
       redis.call('ZREM', edits, number)
     end
     bury(target.seq)
+    redis.call('ZREMRANGEBYSCORE', moderation .. ':queue', target.seq, target.seq)
+  end
+  if write_record then
+    local message = target or {seq = seq, tag = tag, user = user, id = string.match(sender, ' (.*)$')}
+    local number = write_record(record, message)
+    if action == 'flag' then enqueue(moderation, message.seq, number) end
+  end
+  if restores then
+    redis.call('ZREMRANGEBYSCORE', moderation .. ':queue', target.seq, target.seq)
+    forget_original(moderation, restores)
+  end
+  if original ~= '' and not restores then
+    local keep, sealed = string.match(original, '^keep (%d+) (.+)$')
+    local quarantine = moderation .. ':quarantine'
+    for _, number in ipairs(redis.call('ZRANGEBYSCORE', quarantine, '-inf', int(now))) do
+      forget_original(moderation, number)
+    end
+    if redis.call('ZCARD', quarantine) >= 1000 then
+      forget_original(moderation, redis.call('ZRANGE', quarantine, 0, 0)[1])
+    end
+    redis.call('SET', quarantine .. ':' .. seq, sealed, 'PX', keep)
+    redis.call('ZADD', quarantine, int(now + tonumber(keep)), seq)
+    redis.call('PEXPIRE', quarantine, keep)
   end
   redis.call('ZADD', seen, seq, sender)
   if webhooks then
     local happened = {message = 'created', edit = 'edited', delete = 'deleted', react = 'reacted'}
-    queue('type', 'message.' .. happened[kind], 'seq', seq, 'tag', tag, 'label', ARGV[22])
+    tell_servers('type', 'message.' .. happened[kind], 'seq', seq, 'tag', tag, 'label', ARGV[22])
   end
   redis.call(publish, channel, '{"e":' .. event .. '}')
-  redis.pcall('SET', rate, int(full_at + interval), 'PX', int(full_at + interval - now + 1000))
+  charge()
   if slowed then
     redis.pcall('ZADD', slow, int(now), user)
     redis.pcall('ZREMRANGEBYSCORE', slow, '-inf', int(now - slow_mode))
@@ -332,9 +344,14 @@ if mode == 'append' then
   if not pcall(trim) then redis.pcall('HINCRBY', KEYS[6], 'trim_errors', 1) end
 end
 
+if write_record and mode == 'refuse' then
+  write_record(record, target, sender)
+  -- Whoever is refused again and again must not fill that log.
+  charge()
+end
 if webhooks and mode == 'refuse' then
   local readable, policy = pcall(function() return cjson.decode('{' .. rest).moderation.policy end)
-  queue('type', 'message.blocked', 'user', user, 'id', string.match(sender, ' (.*)$'), 'kind', kind,
+  tell_servers('type', 'message.blocked', 'user', user, 'id', string.match(sender, ' (.*)$'), 'kind', kind,
     'target', target and target.seq .. '-' .. target.tag or '', 'label', ARGV[22], 'policy', readable and policy or '')
 end
 
@@ -368,8 +385,8 @@ function apply.minute(_, amount)
   redis.call('EXPIRE', key, 7 * 24 * 3600)
 end
 -- Found by whoever brings the figures over all rooms up to date.
-if ARGV[19] == '1' and #ARGV > 22 then redis.pcall('HSET', stats, 'unlisted', '1') end
-for i = 23, #ARGV, 3 do
+if ARGV[19] == '1' and #ARGV > 24 then redis.pcall('HSET', stats, 'unlisted', '1') end
+for i = 25, #ARGV, 3 do
   local ok = pcall(apply[ARGV[i]], ARGV[i + 1], tonumber(ARGV[i + 2]))
   if not ok then redis.pcall('HINCRBY', stats, 'counter_errors', 1) end
 end

@@ -1,7 +1,8 @@
 -- Removes entries of a room's log, and with them whose they were: what a deletion does, by nobody. Each
 -- is struck by an entry that says where it stood and names no one.
 --
--- KEYS: 1 log, 2 seen, 3 tombstones, 4 edits; all in the slot of the room
+-- KEYS: 1 log, 2 seen, 3 tombstones, 4 edits, 5 moderation (and those beside it, whose names begin so);
+--       all in the slot of the room
 -- ARGV: 1 channel of the room   2 publish command   3 user who is erased
 --       4… entries, three each: number, tag, "1" to tell readers, "" if nobody shows it by itself
 --
@@ -11,22 +12,6 @@
 local log, seen, tombstones, edits = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local channel, publish, user = ARGV[1], ARGV[2], ARGV[3]
 local zeros = string.rep('0', 64)
-
-local function int(n) return string.format('%.0f', n) end
-local function number_of(entry) return tonumber(string.match(entry[1], '^(%d+)')) end
-local function head_of(event)
-  return string.match(event, '^{"v":%d+,"seq":%d+,"prev":"%x+","tag":"(%x+)","at":(%d+)')
-end
--- As in append.lua.
-local function link(prev, seq, kind, at, target)
-  local header = prev .. '|' .. seq .. '|' .. kind .. '|' .. at .. '|1|' .. zeros
-  if target then header = header .. '|' .. target end
-  return string.sub(redis.sha1hex(header), 1, 16)
-end
-local function entry_at(seq)
-  local found = redis.call('XRANGE', log, seq .. '-0', seq .. '-0')[1]
-  return found and found[2][2]
-end
 
 local function may(...) return not redis.acl_check_cmd or redis.acl_check_cmd(...) end
 if not (may(publish, channel, '') and may('HSET', tombstones, '1', '') and may('XDEL', log, '1-0')
@@ -44,22 +29,14 @@ local function tail()
   return number_of(newest), tag
 end
 
--- What stays of an entry: its place in the chain.
-local function tombstone_of(event, number)
-  local place, next = string.match(event, '^({"v":%d+,"seq":%d+,"prev":"%x+","tag":"%x+","at":%d+),()')
-  local about, after = string.match(event, '^("target":{"position":{"seq":%d+,"tag":"%x+"}),[^}]*},()', next)
-  local covered = string.match(event, '^"kind":"%l+","hash":"%x+"', after or next)
-  if not covered then error({err = 'CORRUPT entry ' .. number .. ' of ' .. log .. ' is not one of ours'}) end
-  if about then covered = about .. '},' .. covered end
-  return place .. ',' .. covered .. '}'
-end
-
 local function bury(number)
-  local event = entry_at(number)
+  local event = event_at(log, number)
   if not event then return end
-  redis.call('HSET', tombstones, number, tombstone_of(event, number))
+  redis.call('HSET', tombstones, number, tombstone_of(event))
   redis.call('XDEL', log, number .. '-0')
   redis.call('ZREM', edits, number)
+  redis.call('ZREMRANGEBYSCORE', KEYS[5] .. ':queue', number, number)
+  forget_original(KEYS[5], number)
   removed = removed + 1
   local readable, whose = pcall(function()
     local body = cjson.decode(event).body
@@ -76,10 +53,9 @@ end
 -- Says that what stood there is gone.
 local function strike(number, tag)
   local last, prev = tail()
-  local place = number .. '-' .. tag
   local function add()
     local seq = int(last + 1)
-    local own = link(prev, seq, 'delete', at, place)
+    local own = link(prev, seq, 'delete', at, zeros, {seq = number, tag = tag})
     local event = '{"v":1,"seq":' .. seq .. ',"prev":"' .. prev .. '","tag":"' .. own .. '","at":' .. at ..
       ',"target":{"position":{"seq":' .. number .. ',"tag":"' .. tag .. '"}},"kind":"delete","hash":"' .. zeros .. '"}'
     return redis.pcall('XADD', log, seq .. '-0', 'event', event), event
@@ -93,7 +69,7 @@ local function strike(number, tag)
       if info[i] == 'last-generated-id' then spent = tonumber(string.match(info[i + 1], '^(%d+)')) end
     end
     if not spent or spent <= last then error({err = added.err}) end
-    local gap = link(prev, int(spent), 'damaged', at)
+    local gap = link(prev, int(spent), 'damaged', at, zeros)
     redis.call('HSET', tombstones, int(spent), '{"v":1,"seq":' .. int(spent) .. ',"prev":"' .. prev ..
       '","tag":"' .. gap .. '","at":' .. at .. ',"from":' .. int(last + 1) ..
       ',"kind":"damaged","hash":"' .. zeros .. '"}')
@@ -107,10 +83,10 @@ end
 
 for i = 4, #ARGV, 3 do
   local number, tag = ARGV[i], ARGV[i + 1]
-  local event = entry_at(number)
+  local event = event_at(log, number)
   if event and head_of(event) == tag then
     -- Fails here, before anything is written, if it is not one of ours.
-    tombstone_of(event, number)
+    if not tombstone_of(event) then error({err = 'CORRUPT entry ' .. number .. ' of ' .. log .. ' is not one of ours'}) end
     -- The newest entry always stays, so that the next one hangs on it.
     if ARGV[i + 2] == '1' or (tail()) == tonumber(number) then strike(number, tag) end
     for _, edit in ipairs(redis.call('ZRANGEBYSCORE', edits, number, number)) do bury(edit) end

@@ -23,7 +23,8 @@ pub struct Erased {
 
 /// Removes these entries, which are a user's or name him. Doing it twice does no harm.
 pub fn erase(keyspace: &Keyspace, room: &RoomName, user: &UserId, strikes: &[Strike]) -> Call {
-    let keys = ["log", "seen", "tombstones", "edits"].map(|what| keyspace.room(room, what));
+    let keys = ["log", "seen", "tombstones", "edits", "moderation"];
+    let keys = keys.map(|what| keyspace.room(room, what));
     let mut arguments = vec![
         keyspace.channel(room),
         keyspace.publish.to_owned(),

@@ -14,7 +14,18 @@ pub fn inspect(keyspace: &Keyspace, room: &RoomName, from: Seq, most: usize) -> 
     )
 }
 
-/// The answer to [`inspect`].
+/// The same of the room's moderation log, beside which no `seen` and no `edits` stand.
+pub fn inspect_moderation(keyspace: &Keyspace, room: &RoomName, from: Seq, most: usize) -> Call {
+    let keys =
+        ["moderation", "moderation:tombstones", "", ""].map(|what| keyspace.room(room, what));
+    Call::new(
+        &INSPECT,
+        keys.into(),
+        vec![from.to_string(), most.to_string()],
+    )
+}
+
+/// The answer to [`inspect`] and [`inspect_moderation`].
 pub fn inspected(reply: &[Value]) -> Result<Inspection, ReplyError> {
     const SHAPE: ReplyError = ReplyError::Shape("inspect");
     let number = |index: usize| reply.get(index).and_then(Value::number).ok_or(SHAPE);

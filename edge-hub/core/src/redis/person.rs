@@ -206,7 +206,7 @@ pub fn remove_row(keyspace: &Keyspace, room: &RoomName, edge: &str, user: &UserI
 pub fn delete_room(keyspace: &Keyspace, room: &RoomName) -> Result<Call, NameError> {
     let nobody = UserId::parse(ERASED)?;
     let action = RoomAction::Delete;
-    Ok(manage(keyspace, room, &nobody, Role::Admin, &action))
+    Ok(manage(keyspace, room, &nobody, Role::Admin, &action, None))
 }
 
 /// The answer to [`delete_room`]: what is left to do elsewhere, names of commands first; `None` if the

@@ -2,7 +2,8 @@
 -- the user who asks may, and tells the edges whom it concerns.
 --
 -- KEYS: 1 room (hash: settings), 2 granted (hash: user -> role), 3 ban, 4 mute (zsets: user -> until,
---       ms), 5 log, 6 edges, 7 seen, 8 webhooks; all in the slot of the room
+--       ms), 5 log, 6 edges, 7 seen, 8 webhooks, 9 moderation (and those beside it, whose
+--       names begin so); all in the slot of the room
 -- ARGV: 1 operation    "look", "create", "configure", "direct", "grant", "revoke", "kick", "mute",
 --                      "ban", "unban", "delete", "list"
 --       2 by           the user who asks   3 his role by his token: "member", "moderator", "admin"
@@ -16,7 +17,8 @@
 --      12 most users in granted   13 most users in each of ban and mute
 --      14 webhooks     the channel that wakes who tells servers of the operator; "": nobody is told
 --      15 most events that wait for them
---      16… fields of "create" and "configure", two each: field, value; "" takes the field away;
+--      16 record       the rest of an entry of the moderation log: of a kick, mute, ban and unban; or ""
+--      17… fields of "create" and "configure", two each: field, value; "" takes the field away;
 --          "list": most users of a page
 --
 -- Replies, always flat:
@@ -34,7 +36,6 @@ local user, value, most_roles, most_bans = ARGV[10], ARGV[11], tonumber(ARGV[12]
 
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
-local function int(n) return string.format('%.0f', n) end
 -- Until when a ban or mute lasts: ms, or -1 for ever.
 local function lasts(key, who)
   local until_ = redis.call('ZSCORE', key, who)
@@ -127,7 +128,7 @@ if operation == 'list' then
   if rank < 2 or private and not own_role then return {'forbidden'} end
   local until_ = lasts(ban, by)
   if until_ then return {'banned', until_} end
-  local most = tonumber(ARGV[16])
+  local most = tonumber(ARGV[17])
   if value == 'granted' then return granted_after(user, most) end
   return kept_after(value == 'ban' and ban or mute, user, most)
 end
@@ -161,7 +162,7 @@ if operation == 'create' then
   -- A room where somebody is or spoke is not his who comes and wants it.
   if redis.call('EXISTS', room, granted, KEYS[5], KEYS[6]) > 0 then return {'exists'} end
   redis.call('HSET', room, 'created_by', by, 'created_at', int(now))
-  for i = 16, #ARGV, 2 do
+  for i = 17, #ARGV, 2 do
     if ARGV[i + 1] ~= '' then redis.call('HSET', room, ARGV[i], ARGV[i + 1]) end
   end
   redis.call('HSET', granted, by, 'owner')
@@ -190,7 +191,11 @@ if operation == 'delete' then
   local keys = {}
   local function gone(what) keys[#keys + 1] = prefix .. what end
   for _, what in ipairs({'room', 'granted', 'ban', 'mute', 'slow', 'log', 'seen', 'tombstones', 'edits', 'read',
-    'edges', 'stats', 'stats:users', 'stats:top'}) do gone(what) end
+    'edges', 'stats', 'stats:users', 'stats:top', 'moderation', 'moderation:tombstones', 'moderation:known',
+    'moderation:queue', 'moderation:quarantine'}) do gone(what) end
+  for _, number in ipairs(redis.call('ZRANGE', KEYS[9] .. ':quarantine', 0, -1)) do
+    gone('moderation:quarantine:' .. number)
+  end
   for _, edge in ipairs(redis.call('ZRANGE', KEYS[6], 0, -1)) do gone('members:' .. edge) end
   -- A bucket outlives its user's last message by seconds.
   local writers = {}
@@ -217,11 +222,11 @@ if operation == 'configure' then
   -- What decides who may read, or what is kept, is the owner's.
   local moderate = {topic = true, read_only = true, slow_mode_ms = true}
   if rank < 2 then return {'forbidden'} end
-  for i = 16, #ARGV, 2 do
+  for i = 17, #ARGV, 2 do
     if rank < 3 and not moderate[ARGV[i]] then return {'forbidden'} end
   end
   local changed = {}
-  for i = 16, #ARGV, 2 do
+  for i = 17, #ARGV, 2 do
     changed[#changed + 1] = ARGV[i]
     if ARGV[i + 1] == '' then redis.call('HDEL', room, ARGV[i]) else redis.call('HSET', room, ARGV[i], ARGV[i + 1]) end
   end
@@ -242,6 +247,11 @@ if operation == 'revoke' then
 end
 
 if rank < 2 then return {'forbidden'} end
+local write_record
+if ARGV[16] ~= '' then
+  if not (may('XADD', KEYS[9], '*', '', '') and may('PEXPIRE', KEYS[9], '1')) then return {'unpublishable'} end
+  write_record = moderation_log(KEYS[9], now)
+end
 
 if operation == 'grant' then
   if rank < 3 and (value ~= 'member' or not above) then return {'forbidden'} end
@@ -257,6 +267,7 @@ end
 if operation == 'unban' then
   if redis.call('ZREM', ban, user) + redis.call('ZREM', mute, user) > 0 then
     tell('unban', user)
+    if write_record then write_record(ARGV[16]) end
     queue('user.unbanned', 'user', user)
   end
   return view()
@@ -267,6 +278,7 @@ if not above or by == user then return {'forbidden'} end
 
 if operation == 'kick' then
   tell('kick', user)
+  if write_record then write_record(ARGV[16]) end
   queue('user.kicked', 'user', user)
   return view()
 end
@@ -277,5 +289,6 @@ if not redis.call('ZSCORE', key, user) and redis.call('ZCARD', key) >= most_bans
 local until_ = value == '' and 'inf' or int(now + tonumber(value))
 redis.call('ZADD', key, until_, user)
 tell(operation, user)
+if write_record then write_record(ARGV[16]) end
 queue(operation == 'ban' and 'user.banned' or 'user.muted', 'user', user, 'until', until_)
 return view()

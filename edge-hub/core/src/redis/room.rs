@@ -10,13 +10,15 @@ use crate::store::{
 use crate::time::{Timestamp, millis};
 use std::time::Duration;
 
-/// Does something with a room for `by`, whose role by his token is `role`.
+/// Does something with a room for `by`, whose role by his token is `role`; `record` is what the moderation
+/// log gets of it.
 pub fn manage(
     keyspace: &Keyspace,
     room: &RoomName,
     by: &UserId,
     role: Role,
     action: &RoomAction,
+    record: Option<&str>,
 ) -> Call {
     let (operation, user, value) = match action {
         RoomAction::Look => ("look", None, String::new()),
@@ -32,10 +34,10 @@ pub fn manage(
         RoomAction::Delete => ("delete", None, String::new()),
     };
     let user = user.map(UserId::to_string).unwrap_or_default();
-    let more = match action {
-        RoomAction::Create(patch) | RoomAction::Configure(patch) => fields(patch),
-        _ => Vec::new(),
-    };
+    let mut more = vec![record.unwrap_or_default().to_owned()];
+    if let RoomAction::Create(patch) | RoomAction::Configure(patch) = action {
+        more.extend(fields(patch));
+    }
     call(keyspace, room, by, role, operation, user, value, more)
 }
 
@@ -56,7 +58,7 @@ pub fn list(
         RoomList::Mutes => "mute",
     };
     let after = after.unwrap_or_default().to_owned();
-    let limit = vec![limit.to_string()];
+    let limit = vec![String::new(), limit.to_string()];
     call(
         keyspace,
         room,
@@ -81,15 +83,10 @@ fn call(
     more: Vec<String>,
 ) -> Call {
     let key = |what: &str| keyspace.room(room, what);
-    let role = match role {
-        Role::Member => "member",
-        Role::Moderator => "moderator",
-        Role::Admin => "admin",
-    };
     let mut arguments = vec![
         operation.to_owned(),
         by.to_string(),
-        role.to_owned(),
+        role.as_str().to_owned(),
         flag(room.is_private()),
         room.to_string(),
         key(""),
@@ -104,7 +101,15 @@ fn call(
     arguments.extend(keyspace.webhooks_of(room));
     arguments.extend(more);
     let keys = [
-        "room", "granted", "ban", "mute", "log", "edges", "seen", "webhooks",
+        "room",
+        "granted",
+        "ban",
+        "mute",
+        "log",
+        "edges",
+        "seen",
+        "webhooks",
+        "moderation",
     ]
     .map(key);
     Call::new(&ROOM, keys.into(), arguments)

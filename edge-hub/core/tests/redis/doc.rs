@@ -136,7 +136,14 @@ fn the_rights_it_names_are_enough_for_changes() {
         RoomAction::Unban { user: cyd },
         RoomAction::Look,
     ] {
-        let call = redis::manage(&world.keyspace, &world.room, &ada, Role::Admin, &action);
+        let call = redis::manage(
+            &world.keyspace,
+            &world.room,
+            &ada,
+            Role::Admin,
+            &action,
+            None,
+        );
         world.redis.call(&call).expect("it may");
         world.append("bob", "b1");
     }
@@ -144,7 +151,14 @@ fn the_rights_it_names_are_enough_for_changes() {
     let pair = Pair::of(ada.clone(), UserId::parse("bob").unwrap()).unwrap();
     let direct = RoomAction::Direct(pair);
     for action in [delete, direct] {
-        let call = redis::manage(&world.keyspace, &world.room, &ada, Role::Admin, &action);
+        let call = redis::manage(
+            &world.keyspace,
+            &world.room,
+            &ada,
+            Role::Admin,
+            &action,
+            None,
+        );
         let managed = redis::managed(&world.redis.call(&call).expect("it may")).unwrap();
         for command in redis::aftermath(&world.keyspace, &world.room, &ada, &action, &managed) {
             world.redis.send(&command);

@@ -86,7 +86,7 @@ impl World {
     }
 
     fn manage_as(&mut self, by: &str, role: Role, action: &RoomAction) -> Managed {
-        let call = redis::manage(&self.keyspace, &self.room, &id(by), role, action);
+        let call = redis::manage(&self.keyspace, &self.room, &id(by), role, action, None);
         let reply = self.redis.call(&call).expect("Redis takes it");
         redis::managed(&reply).expect("the reply has the contract's shape")
     }

@@ -111,7 +111,14 @@ impl Teller {
 
 fn manage(world: &mut World, action: &RoomAction) {
     let admin = Role::Admin;
-    let call = redis::manage(&world.keyspace, &world.room, &user("ada"), admin, action);
+    let call = redis::manage(
+        &world.keyspace,
+        &world.room,
+        &user("ada"),
+        admin,
+        action,
+        None,
+    );
     redis::managed(&world.redis.call(&call).expect("Redis answers")).expect("done");
 }
 

@@ -151,6 +151,9 @@ fn verdict(text: &str) -> Verdict {
         action,
         replacement: None,
         label: None,
+        scores: Vec::new(),
+        rule: None,
+        model: None,
         policy: None,
     }
 }

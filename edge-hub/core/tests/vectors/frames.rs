@@ -165,6 +165,20 @@ fn read(frame: ClientFrame) -> Value {
             json!({"type": "manage", "room": room, "action": shown_action(&action)})
         }
         ClientFrame::Kick { user } => json!({"type": "kick", "user": user}),
+        ClientFrame::Report {
+            room,
+            target,
+            reason,
+            note,
+        } => {
+            json!({"type": "report", "room": room, "target": target, "reason": reason, "note": note})
+        }
+        ClientFrame::Dismiss { room, target } => {
+            json!({"type": "dismiss", "room": room, "target": target})
+        }
+        ClientFrame::Restore { room, id, target } => {
+            json!({"type": "restore", "room": room, "id": id, "target": target})
+        }
     }
 }
 

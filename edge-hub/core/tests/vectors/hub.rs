@@ -7,11 +7,12 @@ use clustertalk_core::delivery::Notice;
 use clustertalk_core::effect::Effect;
 use clustertalk_core::event::{Event, NoAnswer, Verdict};
 use clustertalk_core::hub::{Connection, Hub, Settings};
-use clustertalk_core::ids::{Pair, Position, RoomName, Seq, UserId};
+use clustertalk_core::ids::{MessageId, Pair, Position, RoomName, Seq, UserId};
 use clustertalk_core::log::{Action, MESSAGE};
+use clustertalk_core::quarantine::{Owner, Quarantine};
 use clustertalk_core::store::{
-    Appended, Attended, Managed, Marked, Mode, Range, Read, RoomCount, RoomRole, RoomSettings,
-    RoomView, Term, Update,
+    Appended, Attended, Managed, Marked, Mode, Moderated, ModerationAction, Range, Read, RoomCount,
+    RoomRole, RoomSettings, RoomView, Term, Update,
 };
 use clustertalk_core::time::Timestamp;
 use serde::Deserialize;
@@ -35,6 +36,9 @@ struct Vector {
     issuers: bool,
     #[serde(default)]
     closed_rooms: String,
+    /// Whether originals of masked texts are kept.
+    #[serde(default)]
+    quarantine: bool,
     /// By the name under which frames have them, as `TOKEN NAME`.
     #[serde(default)]
     tokens: BTreeMap<String, Order>,
@@ -116,6 +120,9 @@ enum Happened {
     },
     Managed {
         outcome: Option<ManagedAs>,
+    },
+    Moderated {
+        outcome: Option<ModeratedAs>,
     },
     Notified {
         told: Option<bool>,
@@ -253,6 +260,78 @@ impl From<ManagedAs> for Managed {
 }
 
 #[derive(Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+enum ModeratedAs {
+    Done {},
+    /// Sealed with the key of the tests.
+    Original {
+        seq: Seq,
+        user: UserId,
+        id: MessageId,
+        text: String,
+        /// For another message than it is told to be.
+        #[serde(default)]
+        misplaced: bool,
+    },
+    OriginalGone {},
+    Forbidden {},
+    Banned {
+        until: Option<Timestamp>,
+    },
+    RateLimited {
+        retry_after_ms: u64,
+    },
+    TargetMissing {},
+    StaleTarget {},
+    Unpublishable {},
+}
+
+impl From<ModeratedAs> for Moderated {
+    fn from(outcome: ModeratedAs) -> Self {
+        match outcome {
+            ModeratedAs::Done {} => Self::Done,
+            ModeratedAs::Original {
+                seq,
+                user,
+                id,
+                text,
+                misplaced,
+            } => {
+                let room = if misplaced { "tech" } else { "general" };
+                let owner = Owner {
+                    room: &RoomName::parse(room).unwrap(),
+                    user: &user,
+                    id: &id,
+                };
+                let sealed = quarantine()
+                    .seal([3; 16], owner, &text)
+                    .expect("a short text");
+                Self::Original {
+                    seq,
+                    user,
+                    id,
+                    sealed,
+                }
+            }
+            ModeratedAs::OriginalGone {} => Self::OriginalGone,
+            ModeratedAs::Forbidden {} => Self::Forbidden,
+            ModeratedAs::Banned { until } => Self::Banned(Term { until }),
+            ModeratedAs::RateLimited { retry_after_ms } => Self::RateLimited {
+                retry_after: Duration::from_millis(retry_after_ms),
+            },
+            ModeratedAs::TargetMissing {} => Self::TargetMissing,
+            ModeratedAs::StaleTarget {} => Self::StaleTarget,
+            ModeratedAs::Unpublishable {} => Self::Unpublishable,
+        }
+    }
+}
+
+fn quarantine() -> Quarantine {
+    Quarantine::new(&format!("{}=", "A".repeat(43)), Duration::from_secs(3600))
+        .expect("a key of zeros")
+}
+
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Marking {
     seq: Seq,
@@ -274,6 +353,7 @@ fn hub_vectors_hold() {
     run_all("hub", |name, vector: Vector| {
         let mut settings = Settings {
             closed_rooms: ClosedRooms::parse(&vector.closed_rooms).expect("patterns"),
+            quarantine: vector.quarantine.then(quarantine),
             ..Settings::default()
         };
         if vector.issuers {
@@ -398,6 +478,9 @@ impl Happened {
                 Event::PresenceChanged(members.ok_or(NoAnswer).map(counted))
             }
             Self::Managed { outcome } => Event::Managed(outcome.map(Managed::from).ok_or(NoAnswer)),
+            Self::Moderated { outcome } => {
+                Event::Moderated(outcome.map(Moderated::from).ok_or(NoAnswer))
+            }
             Self::Notified { told } => Event::Notified(told.map(drop).ok_or(NoAnswer)),
             Self::Noticed { notice } => {
                 Event::Noticed(Notice::parse(&notice.to_string()).expect("a notice"))
@@ -414,6 +497,9 @@ fn verdict_of(judged: Judged) -> Verdict {
         action: judged.action,
         replacement: judged.replacement,
         label: judged.label,
+        scores: Vec::new(),
+        rule: None,
+        model: None,
         policy: judged.policy,
     }
 }
@@ -510,6 +596,10 @@ fn shown(effect: Effect) -> Value {
             if draft.kind != MESSAGE {
                 append["kind"] = draft.kind.into();
             }
+            if let Some(restores) = draft.restores {
+                append["restores"] = restores.into();
+                append["record"] = shown_record(&draft.record.expect("it is noted"));
+            }
             if let Some(reference) = draft.reference {
                 append["reference"] = json!(reference);
             }
@@ -541,8 +631,26 @@ fn shown(effect: Effect) -> Value {
             by,
             role,
             action,
+            ..
         } => {
             json!({"type": "manage", "room": room, "by": by, "role": role, "action": shown_action(&action)})
+        }
+        Effect::Moderate {
+            room,
+            by,
+            role,
+            action,
+            record,
+        } => {
+            let (name, target) = match &action {
+                ModerationAction::Report { target } => ("report", target),
+                ModerationAction::Dismiss { target } => ("dismiss", target),
+                ModerationAction::Original { target } => ("original", target),
+            };
+            json!({
+                "type": "moderate", "room": room, "by": by, "role": role, "action": name,
+                "target": target, "record": record.map(|record| shown_record(&record)),
+            })
         }
         Effect::Notify(notice) => json!({"type": "notify", "notice": notice}),
         Effect::OpenRoom { room } => json!({"type": "open_room", "room": room}),
@@ -557,6 +665,12 @@ fn shown(effect: Effect) -> Value {
             json!({"type": "load_keys", "url": url.to_string(), "refresh": refresh})
         }
     }
+}
+
+/// What the moderation log gets.
+fn shown_record(rest: &str) -> Value {
+    let entry: Value = serde_json::from_str(&format!("{{{rest}")).expect("it completes an entry");
+    json!({"kind": entry["kind"], "body": entry["body"]})
 }
 
 fn shown_update(update: Update) -> Value {

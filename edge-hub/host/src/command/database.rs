@@ -7,7 +7,7 @@ use clustertalk_core::{
     ids::{RoomName, Seq},
     limits::Limits,
     log::Inspection,
-    redis::{Keyspace, Value, inspect, inspected, person},
+    redis::{Call, Keyspace, Value, inspect, inspect_moderation, inspected, person},
 };
 
 use crate::{
@@ -59,10 +59,11 @@ pub async fn rooms(store: &Store) -> Result<BTreeSet<RoomName>> {
     }
 }
 
-/// A room's log from its lowest entry on, a stretch at a time.
+/// A room's log, or its moderation log, from the lowest entry on, a stretch at a time.
 pub struct Stretches<'s> {
     store: &'s Store,
     room: &'s RoomName,
+    inspect: fn(&Keyspace, &RoomName, Seq, usize) -> Call,
     next: Option<Seq>,
 }
 
@@ -71,7 +72,15 @@ impl<'s> Stretches<'s> {
         Self {
             store,
             room,
+            inspect,
             next: Some(0),
+        }
+    }
+
+    pub const fn of_moderation(store: &'s Store, room: &'s RoomName) -> Self {
+        Self {
+            inspect: inspect_moderation,
+            ..Self::new(store, room)
         }
     }
 
@@ -79,7 +88,7 @@ impl<'s> Stretches<'s> {
         let Some(from) = self.next else {
             return Ok(None);
         };
-        let call = inspect(self.store.keyspace(), self.room, from, STRETCH);
+        let call = (self.inspect)(self.store.keyspace(), self.room, from, STRETCH);
         let stretch = inspected(&self.store.call(&call).await?)?;
         self.next = stretch.next;
         Ok(Some(stretch))

@@ -1,4 +1,4 @@
-//! `clustertalk verify`: whether the logs of rooms are whole.
+//! `clustertalk verify`: whether the logs of rooms, or their moderation logs, are whole.
 
 use std::io::{IsTerminal, Write};
 
@@ -26,8 +26,13 @@ pub async fn run(verify: Verify) -> Result<()> {
     };
     let width = rooms.iter().map(|room| room.as_str().len()).max();
     let mut damaged = 0;
+    let what = match verify.moderation {
+        true => "moderation logs",
+        false => "rooms",
+    };
     for (index, room) in rooms.iter().enumerate() {
-        let report = Report::of(&store, room, (index + 1, rooms.len())).await?;
+        let number = (index + 1, rooms.len());
+        let report = Report::of(&store, room, verify.moderation, number).await?;
         damaged += usize::from(!report.is_whole());
         match verify.json {
             true => report.print_json()?,
@@ -36,14 +41,15 @@ pub async fn run(verify: Verify) -> Result<()> {
     }
     match damaged {
         0 => Ok(()),
-        1 => bail!("1 of {} rooms is damaged", rooms.len()),
-        damaged => bail!("{damaged} of {} rooms are damaged", rooms.len()),
+        1 => bail!("1 of {} {what} is damaged", rooms.len()),
+        damaged => bail!("{damaged} of {} {what} are damaged", rooms.len()),
     }
 }
 
 /// What was found of one room.
 struct Report<'r> {
     room: &'r RoomName,
+    is_moderation: bool,
     checker: Checker,
     /// The first of them.
     findings: Vec<Finding>,
@@ -51,15 +57,27 @@ struct Report<'r> {
 }
 
 impl<'r> Report<'r> {
-    async fn of(store: &Store, room: &'r RoomName, (number, of): (usize, usize)) -> Result<Self> {
+    async fn of(
+        store: &Store,
+        room: &'r RoomName,
+        is_moderation: bool,
+        (number, of): (usize, usize),
+    ) -> Result<Self> {
+        let (checker, mut stretches) = match is_moderation {
+            true => (
+                Checker::of_moderation(),
+                Stretches::of_moderation(store, room),
+            ),
+            false => (Checker::new(), Stretches::new(store, room)),
+        };
         let mut report = Self {
             room,
-            checker: Checker::new(),
+            is_moderation,
+            checker,
             findings: Vec::new(),
             found: 0,
         };
         let progress = std::io::stderr().is_terminal();
-        let mut stretches = Stretches::new(store, room);
         while let Some(stretch) = stretches.next().await? {
             let findings = report.checker.check(&stretch);
             report.found += findings.len();
@@ -124,6 +142,7 @@ impl<'r> Report<'r> {
             .collect();
         print_json(&json!({
             "room": self.room,
+            "moderation": self.is_moderation,
             "ok": self.is_whole(),
             "entries": self.checker.entries,
             "tombstones": self.checker.tombstones,

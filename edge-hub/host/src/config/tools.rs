@@ -170,6 +170,9 @@ pub struct Verify {
     /// Check every room of the deployment.
     #[arg(long)]
     pub all: bool,
+    /// Check the rooms' moderation logs in the place of the rooms' own.
+    #[arg(long)]
+    pub moderation: bool,
     /// One JSON object a line, a room each.
     #[arg(long)]
     pub json: bool,
@@ -280,11 +283,11 @@ pub enum Color {
     Never,
 }
 
-fn room(text: &str) -> Result<RoomName, NameError> {
+pub(super) fn room(text: &str) -> Result<RoomName, NameError> {
     RoomName::parse(text.strip_prefix('#').unwrap_or(text))
 }
 
-fn user(text: &str) -> Result<UserId, NameError> {
+pub(super) fn user(text: &str) -> Result<UserId, NameError> {
     UserId::parse(text)
 }
 

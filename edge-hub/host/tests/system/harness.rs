@@ -477,6 +477,8 @@ identity_secrets = { default = "" }
 publish_keys = { default = "" }
 closed_rooms = { default = "" }
 webhooks = { default = "" }
+quarantine_key = { default = "", secret = true }
+quarantine_hours = { default = "" }
 
 [[trigger.http]]
 route = "/ws"
@@ -499,6 +501,8 @@ identity_secrets = "{{ identity_secrets }}"
 publish_keys = "{{ publish_keys }}"
 closed_rooms = "{{ closed_rooms }}"
 webhooks = "{{ webhooks }}"
+quarantine_key = "{{ quarantine_key }}"
+quarantine_hours = "{{ quarantine_hours }}"
 [component.hub.dependencies]
 "clustertalk:moderation/moderator@1.0.0" = { path = "moderation.wasm" }
 "clustertalk:analytics/recorder@1.0.0" = { path = "analytics.wasm" }

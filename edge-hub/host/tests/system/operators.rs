@@ -461,6 +461,11 @@ async fn the_rights_that_the_documents_name_do_for_an_erasure() {
     let redis = RedisServer::start().await;
     let edge = Site::new().edge(&redis).await;
     a_life(&edge).await;
+    let flagged = json!({ "user": USER, "id": "g99", "text": "shut up" });
+    assert_eq!(
+        edge.post("general", &flagged).await.json()["action"],
+        "flag"
+    );
     let mut connection = redis.connection().await;
     let words = blocks(
         include_str!("../../../../docs/operations.md"),
@@ -487,7 +492,12 @@ async fn the_rights_that_the_documents_name_do_for_an_erasure() {
         (code == 0).then_some(())
     })
     .await;
-    let (code, output, error) = run(&mut command(&["verify", "--all"])).await;
-    assert_eq!((code, error.as_str()), (0, ""), "{output}");
+    for verify in [
+        &["verify", "--all"][..],
+        &["verify", "--all", "--moderation"],
+    ] {
+        let (code, output, error) = run(&mut command(verify)).await;
+        assert_eq!((code, error.as_str()), (0, ""), "{output}");
+    }
     assert!(!dump(&mut connection).await.contains(USER));
 }

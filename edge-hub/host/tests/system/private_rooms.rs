@@ -34,6 +34,10 @@ async fn asked_over_http(edge: &Edge, room: &str) -> Vec<(String, u16, String)> 
     let grant = json!({ "user": "eve", "role": "member" });
     let topic = json!({ "user": "eve", "topic": "mine" });
     let read = json!({ "user": "eve", "seq": 1 });
+    let report =
+        json!({ "user": "eve", "target": { "user": "ada", "id": "a1" }, "reason": "spam" });
+    let restore = json!({ "user": "eve", "type": "restore", "id": "r1",
+        "target": { "user": "ada", "id": "a1" } });
     let requests = [
         ("GET", String::new(), &Value::Null),
         ("GET", "?user=eve".to_owned(), &Value::Null),
@@ -68,6 +72,11 @@ async fn asked_over_http(edge: &Edge, room: &str) -> Vec<(String, u16, String)> 
         ("PUT", "/mutes/ada".to_owned(), &eve),
         ("DELETE", "/bans/eve".to_owned(), &eve),
         ("POST", "/members/ada/kick".to_owned(), &eve),
+        ("POST", "/reports".to_owned(), &report),
+        ("GET", "/moderation/queue?user=eve".to_owned(), &Value::Null),
+        ("GET", "/moderation/log?user=eve".to_owned(), &Value::Null),
+        ("POST", "/moderation/dismiss".to_owned(), &report),
+        ("POST", "/messages".to_owned(), &restore),
     ];
     let mut answers = Vec::new();
     for (method, path, body) in requests {

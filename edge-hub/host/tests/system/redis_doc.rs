@@ -62,6 +62,10 @@ async fn an_edge_needs_no_other_rights_than_those_it_names() {
     let mut command = site.up_on(&url);
     command.arg(format!("--webhook-url=http://127.0.0.1:{}", free_port()));
     command.arg("--webhook-secret=whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=");
+    command.env(
+        "SPIN_VARIABLE_QUARANTINE_KEY",
+        "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
+    );
     let edge = site.start(&mut command).await;
     let mut ada = Client::join(edge.address, "ada").await;
     ada.store("general", "m1", "hello").await;
@@ -76,6 +80,42 @@ async fn an_edge_needs_no_other_rights_than_those_it_names() {
         "/api/v1/rooms/general/messages",
     ] {
         assert_eq!(edge.get(path).await.status, 200, "{path}");
+    }
+    // What moderation writes, and what moderators do.
+    let room = serde_json::json!({ "user": "mod" });
+    let made = edge.send("PUT", "/api/v1/rooms/club", &room).await;
+    assert_eq!(made.status, 201);
+    for (id, text) in [("c1", "shut up"), ("c2", "This is spam")] {
+        let message = serde_json::json!({ "user": "ada", "id": id, "text": text });
+        assert_eq!(edge.post("club", &message).await.status, 201, "{text}");
+    }
+    let target = |user: &str, id: &str| {
+        let target = serde_json::json!({ "user": "ada", "id": id });
+        serde_json::json!({
+            "user": user, "target": target, "reason": "spam", "type": "restore", "id": format!("{user}-{id}"),
+        })
+    };
+    let at = |path: &str| format!("/api/v1/rooms/club/{path}");
+    for (method, path, body, status) in [
+        ("POST", "reports", target("bob", "c1"), 200),
+        (
+            "GET",
+            "moderation/queue?user=mod",
+            serde_json::Value::Null,
+            200,
+        ),
+        (
+            "GET",
+            "moderation/log?user=mod",
+            serde_json::Value::Null,
+            200,
+        ),
+        ("POST", "moderation/dismiss", target("mod", "c1"), 200),
+        ("POST", "messages", target("mod", "c2"), 201),
+        ("PUT", "mutes/ada", room.clone(), 200),
+    ] {
+        let answer = edge.send(method, &at(path), &body).await;
+        assert_eq!(answer.status, status, "{path}: {}", answer.text);
     }
     let mut events = super::http_client::Events::open(edge.address, "general", None).await;
     events.next().await;

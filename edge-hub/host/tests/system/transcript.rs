@@ -82,7 +82,7 @@ impl Programs {
                 "clustertalk",
                 format!(
                     "case \"$1\" in\n\
-                     send|tail|history|rooms|stats) exec {clustertalk} \"$@\" --url {};;\n\
+                     send|tail|history|rooms|stats|moderation) exec {clustertalk} \"$@\" --url {};;\n\
                      verify|user) exec {clustertalk} \"$@\" --redis {};;\n\
                      esac\n\
                      case \"$1 $2\" in \"policy replay\") exec {clustertalk} \"$@\" --redis {};; esac\n\

@@ -16,6 +16,7 @@ export type {
   Position,
   Reason,
   Reference,
+  ReportReason,
   Role,
   RoomRole,
   RoomSummary,

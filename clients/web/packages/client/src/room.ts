@@ -1,7 +1,19 @@
 import { now } from "./clock.ts";
 import { Listeners } from "./listeners.ts";
 import type { Room as Connected, UserInput, ViewEvent } from "./protocol/connection/state.ts";
-import type { Entry, Lost, Management, MessageFrame, Named, Reason, Role, RoomFrame, RoomRole, User } from "./protocol/frames.ts";
+import type {
+  Entry,
+  Lost,
+  Management,
+  MessageFrame,
+  Named,
+  Reason,
+  ReportReason,
+  Role,
+  RoomFrame,
+  RoomRole,
+  User,
+} from "./protocol/frames.ts";
 import { type Line, linesOf } from "./protocol/lines.ts";
 import { type Message, messagesOf } from "./protocol/messages.ts";
 import type { Command, Request } from "./protocol/outbox.ts";
@@ -239,6 +251,18 @@ export class ChatRoom {
   /** Ends a ban and a mute. */
   async unban(user: string): Promise<void> {
     await this.desk.manage({ type: "unban", room: this.name, user });
+  }
+
+  /** Tells the moderators of a message, with a note of at most 256 bytes; of the same message once is enough. */
+  async report(message: Named, reason: ReportReason, note?: string): Promise<void> {
+    const target = { user: message.user, id: message.id };
+    await this.desk.manage({ type: "report", room: this.name, target, reason, ...(note !== undefined && { note }) });
+  }
+
+  /** Takes a message from the moderators' queue: nothing is wrong with it. */
+  async dismiss(message: Named): Promise<void> {
+    const target = { user: message.user, id: message.id };
+    await this.desk.manage({ type: "dismiss", room: this.name, target });
   }
 
   /** Removes the room with everything in it. */

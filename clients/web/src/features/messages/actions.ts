@@ -5,6 +5,7 @@ export interface Actions {
   readonly reply: (message: MessageFrame) => void;
   readonly edit: (message: MessageFrame, text: string) => void;
   readonly remove: (message: MessageFrame) => void;
+  readonly report: (message: MessageFrame) => void;
   /** Not there for who is no moderator. */
   readonly moderate?: (user: User) => void;
   readonly react: (message: MessageFrame, reaction: string, remove: boolean) => void;

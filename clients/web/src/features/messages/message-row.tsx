@@ -103,6 +103,7 @@ export const MessageRow = memo(function MessageRow(props: MessageProps) {
           onReply={() => actions.reply({ ...message, text })}
           onEdit={() => setEditing(true)}
           onRemove={() => actions.remove(message)}
+          onReport={() => actions.report(message)}
         />
       )}
       {reactions.length > 0 && (

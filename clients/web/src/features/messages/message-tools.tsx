@@ -13,10 +13,11 @@ interface Props {
   readonly onReply: () => void;
   readonly onEdit: () => void;
   readonly onRemove: () => void;
+  readonly onReport: () => void;
 }
 
 /** What can be done with a message: one stop of the Tab key, and arrows from tool to tool. */
-export function MessageTools({ own, onModerate, editButton, onReact, onReply, onEdit, onRemove }: Props) {
+export function MessageTools({ own, onModerate, editButton, onReact, onReply, onEdit, onRemove, onReport }: Props) {
   const [open, setOpen] = useState<"reactions" | "deletion" | null>(null);
 
   function pressed(event: KeyboardEvent<HTMLElement>): void {
@@ -85,6 +86,11 @@ export function MessageTools({ own, onModerate, editButton, onReact, onReply, on
           onClick={onEdit}
         >
           <Icon name="edit" />
+        </button>
+      )}
+      {!own && (
+        <button type="button" className="tool" tabIndex={-1} aria-label="Report" title="Report" onClick={onReport}>
+          <Icon name="alert" />
         </button>
       )}
       {!own && onModerate !== null && (

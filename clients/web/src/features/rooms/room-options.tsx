@@ -1,5 +1,5 @@
 import { type RoomSettings, type RoomSnapshot, type RoomRole, isUserName } from "@clustertalk/client";
-import { type SyntheticEvent, useState } from "react";
+import { type ReactNode, type SyntheticEvent, useState } from "react";
 import { spanOf } from "../../lib/sentences";
 import { useSubmit } from "../../lib/use-submit";
 import { Dialog, DialogError } from "../../theme/dialog";
@@ -17,22 +17,25 @@ interface Props {
   readonly title: string;
   readonly room: RoomSnapshot;
   readonly actions: RoomActions;
+  /** What moderators see beside them. */
+  readonly children: ReactNode;
   readonly onClose: () => void;
 }
 
 const SLOW = [0, 5_000, 10_000, 30_000, 60_000, 300_000, 3_600_000] as const;
 
-export function RoomOptions({ title, room, actions, onClose }: Props) {
+export function RoomOptions({ title, room, actions, children, onClose }: Props) {
   return (
     <Dialog title={`Settings of ${title}`} onClose={onClose}>
       <Settings room={room} actions={actions} onClose={onClose} />
+      {children}
       <People room={room} actions={actions} />
       {room.role === "owner" && <Remove title={title} actions={actions} onClose={onClose} />}
     </Dialog>
   );
 }
 
-function Settings({ room, actions, onClose }: Omit<Props, "title">) {
+function Settings({ room, actions, onClose }: Omit<Props, "title" | "children">) {
   const { settings, role } = room;
   const [topic, setTopic] = useState(settings.topic);
   const [readOnly, setReadOnly] = useState(settings.readOnly);
@@ -174,7 +177,7 @@ function People({ room, actions }: { readonly room: RoomSnapshot; readonly actio
   );
 }
 
-function Remove({ title, actions, onClose }: Omit<Props, "room">) {
+function Remove({ title, actions, onClose }: Omit<Props, "room" | "children">) {
   const [asked, setAsked] = useState(false);
   const { busy, error, submit } = useSubmit();
   return (

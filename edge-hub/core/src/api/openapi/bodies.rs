@@ -3,6 +3,7 @@
 use crate::ids::{MAX_SEQ, MessageId, Reaction, Seq, UserId};
 use crate::limits::SLOW_MODE_MILLIS;
 use crate::log::Reference;
+use crate::log::moderation::Reason;
 use crate::store::RoomRole;
 use schemars::JsonSchema;
 
@@ -44,6 +45,15 @@ pub enum Post {
     },
     Delete {
         #[schemars(extend("const" = "delete"))]
+        r#type: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        user: Asking,
+        id: MessageId,
+        target: Reference,
+    },
+    /// For moderators: what was masked is shown again.
+    Restore {
+        #[schemars(extend("const" = "restore"))]
         r#type: String,
         #[serde(skip_serializing_if = "Option::is_none")]
         user: Asking,
@@ -118,6 +128,28 @@ pub struct Term {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("maximum" = MAX_SEQ))]
     for_ms: Option<u64>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename = "NewReport")]
+#[expect(dead_code, reason = "only its schema is used")]
+pub struct Report {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user: Asking,
+    target: Reference,
+    reason: Reason,
+    /// At most 256 bytes of UTF-8; only moderators read it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<String>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename = "Dismiss")]
+#[expect(dead_code, reason = "only its schema is used")]
+pub struct Dismiss {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user: Asking,
+    target: Reference,
 }
 
 #[derive(JsonSchema)]

@@ -7,8 +7,8 @@ use std::{
 
 use anyhow::{Result, bail};
 use clustertalk_core::{
-    ids::RoomName,
-    log::{Entry, Involvement},
+    ids::{Position, RoomName},
+    log::{Entry, Involvement, moderation},
     redis::{
         self as contract, Strike,
         person::{self, What},
@@ -278,6 +278,7 @@ impl Eraser<'_> {
                 }
             }
         }
+        self.moderation(room, remove, count).await?;
         let mut remembered = Remembered::new(store, room, user);
         while let Some(members) = remembered.next().await? {
             if members.is_empty() {
@@ -318,6 +319,28 @@ impl Eraser<'_> {
                 count.add("stale_connections", 1);
                 let command = person::remove_row(keyspace, room, &row.edge, user);
                 self.command(remove, &command).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whatever names him in the moderation log leaves its place there.
+    async fn moderation(&self, room: &RoomName, remove: bool, count: &mut Count) -> Result<()> {
+        let (store, user) = (self.store, &self.erase.user);
+        let mut stretches = Stretches::of_moderation(store, room);
+        while let Some(stretch) = stretches.next().await? {
+            let entries = stretch.items.iter().filter(|item| !item.is_tombstone);
+            let strikes: Vec<Position> = entries
+                .filter_map(|item| moderation::names(&item.json, user))
+                .collect();
+            count.add("moderation_entries", strikes.len() as u64);
+            for strikes in strikes.chunks(STRIKES).filter(|_| remove) {
+                let call = contract::erase_records(store.keyspace(), room, user, strikes);
+                if contract::records_erased(&store.call(&call).await?)?.is_none() {
+                    bail!(
+                        "the rights of this user of Redis do not do: docs/operations.md has them"
+                    );
+                }
             }
         }
         Ok(())

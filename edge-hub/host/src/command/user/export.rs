@@ -1,7 +1,10 @@
 //! `clustertalk user export`: everything that Redis holds of a user, line by line.
 
 use anyhow::Result;
-use clustertalk_core::{log::Involvement, redis::person};
+use clustertalk_core::{
+    log::{Involvement, moderation},
+    redis::person,
+};
 use serde_json::{Value, json, value::RawValue};
 
 use super::{
@@ -50,6 +53,19 @@ pub async fn run(export: Export) -> Result<()> {
                 let (room, entry) = (json!(room), safe(entry));
                 print(&format!(
                     "{{\"what\":\"{what}\",\"room\":{room},\"entry\":{entry}}}\n"
+                ))?;
+            }
+        }
+        let mut stretches = Stretches::of_moderation(&store, room);
+        while let Some(stretch) = stretches.next().await? {
+            for item in &stretch.items {
+                if moderation::names(&item.json, user).is_none() {
+                    continue;
+                }
+                let entry: &RawValue = serde_json::from_slice(&item.json)?;
+                let (room, entry) = (json!(room), safe(entry));
+                print(&format!(
+                    "{{\"what\":\"moderation\",\"room\":{room},\"entry\":{entry}}}\n"
                 ))?;
             }
         }

@@ -106,7 +106,7 @@ export interface Settings {
   readonly log_age_ms?: number;
 }
 
-/** What is asked about rooms and users. It is answered by `room`, `done` or an error. */
+/** What is asked about rooms, users and what they said. It is answered by `room`, `done` or an error. */
 export type Management =
   | ({ readonly type: "create"; readonly room: string; readonly private?: boolean } & Settings)
   | ({ readonly type: "configure"; readonly room: string } & Settings)
@@ -115,7 +115,18 @@ export type Management =
   | { readonly type: "grant"; readonly room: string; readonly user: string; readonly role: RoomRole }
   | { readonly type: "revoke" | "unban"; readonly room: string; readonly user: string }
   | { readonly type: "kick"; readonly room?: string; readonly user: string }
-  | { readonly type: "mute" | "ban"; readonly room: string; readonly user: string; readonly for_ms?: number };
+  | { readonly type: "mute" | "ban"; readonly room: string; readonly user: string; readonly for_ms?: number }
+  | {
+      readonly type: "report";
+      readonly room: string;
+      readonly target: Named;
+      readonly reason: ReportReason;
+      readonly note?: string;
+    }
+  | { readonly type: "dismiss"; readonly room: string; readonly target: Named };
+
+/** What is wrong with a message that is reported. */
+export type ReportReason = "spam" | "harassment" | "hate" | "sexual" | "violence" | "self_harm" | "illegal" | "other";
 
 export interface MessageFrame {
   readonly type: "message";

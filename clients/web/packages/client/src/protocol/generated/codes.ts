@@ -38,6 +38,7 @@ export const ERRORS: ReadonlyMap<string, ErrorCode> = new Map([
   ["stale_target", { sentence: "the position belongs to another message", retry: "never" }],
   ["target_missing", { sentence: "there is no such message any more", retry: "never" }],
   ["too_many_changes", { sentence: "the message was edited as often as it may be", retry: "never" }],
+  ["original_gone", { sentence: "what was masked is not kept, or not any more", retry: "never" }],
   ["unauthorized", { sentence: "a valid token is needed", retry: "never" }],
   ["token_expired", { sentence: "the token has expired; get a new one", retry: "never" }],
   ["forbidden", { sentence: "this is not allowed in this room", retry: "never" }],

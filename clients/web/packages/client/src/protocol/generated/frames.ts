@@ -59,6 +59,29 @@ export type ClientFrame =
       type: "react";
     }
   | {
+      /**
+       * At most 256 bytes.
+       */
+      note?: string | null;
+      reason: Reason;
+      ref?: string | null;
+      room: RoomName;
+      target: Reference;
+      type: "report";
+    }
+  | {
+      ref?: string | null;
+      room: RoomName;
+      target: Reference;
+      type: "dismiss";
+    }
+  | {
+      id: MessageId;
+      room: RoomName;
+      target: Reference;
+      type: "restore";
+    }
+  | {
       ref?: string | null;
       room: RoomName;
       seq: number;
@@ -191,6 +214,11 @@ export type Reference =
  */
 export type Reaction = string;
 /**
+ * Why a message is reported.
+ */
+export type Reason =
+  "spam" | "harassment" | "hate" | "sexual" | "violence" | "self_harm" | "illegal" | "other";
+/**
  * What a user is in one room. Each may all that those before it may.
  */
 export type RoomRole = ("moderator" | "owner") | "member";
@@ -311,7 +339,7 @@ export type ChangedFrame1 =
 /**
  * Why a client's position does not lead to the newest entry without loss.
  */
-export type Reason = "trimmed" | "diverged" | "damaged";
+export type Reason2 = "trimmed" | "diverged" | "damaged";
 /**
  * Why a user follows a room no longer.
  */
@@ -350,6 +378,7 @@ export type ErrorCode =
   | "stale_target"
   | "target_missing"
   | "too_many_changes"
+  | "original_gone"
   | "unauthorized"
   | "token_expired"
   | "forbidden"
@@ -450,7 +479,7 @@ export interface Joined {
    */
   more: boolean;
   position: Position;
-  reason: Reason | null;
+  reason: Reason2 | null;
   /**
    * Whether everything since the client's position is here or in the pages that follow.
    */
