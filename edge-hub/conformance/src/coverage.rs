@@ -48,6 +48,7 @@ pub const ERRORS: &[(&str, Provoked)] = &[
     ("stale_target",       By("changes/position_of_another_log_is_stale")),
     ("target_missing",     By("changes/missing_target_is_told")),
     ("too_many_changes",   By("changes/message_is_edited_so_often")),
+    ("original_gone",      By("moderation/what_is_not_masked_is_not_restored")),
     ("unauthorized",       By("identity/unknown_key_is_refused")),
     ("token_expired",      By("identity/connection_ends_with_its_token")),
     ("forbidden",          By("changes/message_of_another_is_not_changed")),

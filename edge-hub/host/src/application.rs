@@ -74,6 +74,8 @@ pub struct Dependency {
     pub fail: FailPolicy,
     /// How many calls one instance serves; 0 gives each call a fresh one.
     pub reuse: u32,
+    /// Moderators that are asked before this one, in this order.
+    pub before: Vec<Dependency>,
 }
 
 impl Application {
@@ -200,7 +202,13 @@ impl Dependency {
     ) -> Result<Self, FileError> {
         let path = raw.get_ref().local_path(locator, raw.span())?;
         let path = existing_file(locator, directory, &path, build)?;
-        limits::check_dependency(locator, import, settings, path)
+        let mut dependency = limits::check_dependency(locator, import, settings, path)?;
+        for (path, member) in limits::check_chain(locator, import, settings)? {
+            let path = existing_file(locator, directory, path, build)?;
+            let member = limits::check_dependency(locator, import, Some(member), path)?;
+            dependency.before.push(member);
+        }
+        Ok(dependency)
     }
 }
 

@@ -18,7 +18,7 @@ use self::pure::{Contract, Pure};
 use crate::{
     application::{Dependency, FailPolicy, MODERATOR, RECORDER},
     sandbox::{
-        CallError, ComponentMetrics, Digest, LoadError, Runtime,
+        CallError, ComponentMetrics, LoadError, Runtime,
         moderator::{Action, Message, Score, Verdict},
         recorder::{Event, Update},
     },
@@ -37,45 +37,60 @@ pub const UNREVIEWED: &str = "unreviewed";
 /// What a verdict can be, in the order of [`Moderation::verdicts`].
 pub const VERDICTS: [&str; 4] = ["allow", "flag", "mask", "block"];
 
-/// Reviews messages.
+/// Reviews messages: by one component, or by several that are asked one after the other.
 pub struct Moderation {
-    component: Pure<Message, Verdict>,
-    fail: FailPolicy,
+    /// The last is the application's dependency, those before it the others of its chain.
+    members: Vec<Member>,
     verdicts: [AtomicU64; VERDICTS.len()],
 }
 
+/// One moderator, with its own store, memory, time and fail policy.
+struct Member {
+    component: Pure<Message, Verdict>,
+    fail: FailPolicy,
+}
+
 impl Moderation {
-    /// Loads and checks the component.
+    /// Loads and checks the components.
     ///
     /// # Errors
-    /// It cannot be run here, or imports something.
+    /// One cannot be run here, or imports something.
     pub async fn load(runtime: Arc<Runtime>, dependency: &Dependency) -> Result<Self, LoadError> {
-        let contract = Contract {
-            name: "moderation",
-            interface: MODERATOR,
-            function: "review",
-        };
+        let mut members = Vec::new();
+        for before in &dependency.before {
+            let file = before.path.file_stem().unwrap_or_default();
+            let name = format!("moderation-{}", file.to_string_lossy());
+            members.push(Member::load(name, Arc::clone(&runtime), before).await?);
+        }
+        members.push(Member::load("moderation".to_owned(), runtime, dependency).await?);
         Ok(Self {
-            component: Pure::load(contract, runtime, dependency).await?,
-            fail: dependency.fail,
+            members,
             verdicts: Default::default(),
         })
     }
 
-    /// Judges a message. What the component fails to judge is judged by the fail policy. The
-    /// verdict carries the digest of the build that was asked.
+    /// Judges a message. The first that masks or blocks decides, and those behind it are not asked;
+    /// else the first that flags; else the last one, which allows. What a component fails to judge is
+    /// judged by its fail policy. The verdict carries the digest of the build that decided.
     ///
     /// # Errors
     /// Only with the fail policy `hold`: the message has to wait.
     pub async fn review(&self, message: Message) -> Result<Verdict, String> {
-        let (result, digest) = self.component.call(message, check_verdict).await;
-        let verdict = match result {
-            Ok(verdict) => verdict,
-            Err(error) => {
-                tracing::warn!(component = "moderation", %digest, %error, "message not reviewed");
-                self.fail(&error)?
+        let mut decided: Option<Verdict> = None;
+        for member in &self.members {
+            let verdict = member.review(message.clone()).await?;
+            let is_final = matches!(verdict.action, Action::Mask | Action::Block);
+            let is_flagged = decided
+                .as_ref()
+                .is_some_and(|before| before.action == Action::Flag);
+            if is_final || !is_flagged {
+                decided = Some(verdict);
             }
-        };
+            if is_final {
+                break;
+            }
+        }
+        let verdict = decided.ok_or("nobody moderates")?;
         let at = match verdict.action {
             Action::Allow => 0,
             Action::Flag => 1,
@@ -83,37 +98,65 @@ impl Moderation {
             Action::Block => 3,
         };
         self.verdicts[at].fetch_add(1, Ordering::Relaxed);
-        Ok(Verdict {
-            policy: Some(digest.to_string()),
-            ..verdict
-        })
+        Ok(verdict)
     }
 
-    /// The build that judges at present.
-    pub fn digest(&self) -> Digest {
-        self.component.digest()
-    }
-
-    /// Switches to the file's present content if it was replaced and can be run. Blocks.
+    /// Switches to the files' present content where one was replaced and can be run. Blocks.
     pub fn refresh(&self) {
-        self.component.refresh();
+        for member in &self.members {
+            member.component.refresh();
+        }
     }
 
-    /// Its counters.
-    pub fn snapshot(&self) -> ComponentMetrics {
-        self.component.snapshot()
+    /// The counters of each component; those of the application's dependency are the last.
+    pub fn snapshot(&self) -> Vec<ComponentMetrics> {
+        let members = self.members.iter();
+        members.map(|member| member.component.snapshot()).collect()
     }
 
     /// How many messages got each of [`VERDICTS`], by the component or by the fail policy.
     pub fn verdicts(&self) -> [u64; VERDICTS.len()] {
         std::array::from_fn(|at| self.verdicts[at].load(Ordering::Relaxed))
     }
+}
+
+impl Member {
+    async fn load(
+        name: String,
+        runtime: Arc<Runtime>,
+        dependency: &Dependency,
+    ) -> Result<Self, LoadError> {
+        let contract = Contract {
+            interface: MODERATOR,
+            function: "review",
+        };
+        Ok(Self {
+            component: Pure::load(name, contract, runtime, dependency).await?,
+            fail: dependency.fail,
+        })
+    }
+
+    async fn review(&self, message: Message) -> Result<Verdict, String> {
+        let (result, digest) = self.component.call(message, check_verdict).await;
+        let verdict = match result {
+            Ok(verdict) => verdict,
+            Err(error) => {
+                let component = self.component.name();
+                tracing::warn!(component, %digest, %error, "message not reviewed");
+                self.fail(&error)?
+            }
+        };
+        Ok(Verdict {
+            policy: Some(digest.to_string()),
+            ..verdict
+        })
+    }
 
     fn fail(&self, error: &CallError) -> Result<Verdict, String> {
         let action = match self.fail {
             FailPolicy::Open => Action::Flag,
             FailPolicy::Closed => Action::Block,
-            FailPolicy::Hold => return Err(format!("moderation {error}")),
+            FailPolicy::Hold => return Err(format!("{} {error}", self.component.name())),
         };
         Ok(Verdict {
             action,
@@ -141,12 +184,11 @@ impl Analytics {
     /// It cannot be run here, or imports something.
     pub async fn load(runtime: Arc<Runtime>, dependency: &Dependency) -> Result<Self, LoadError> {
         let contract = Contract {
-            name: "analytics",
             interface: RECORDER,
             function: "record",
         };
         Ok(Self {
-            component: Pure::load(contract, runtime, dependency).await?,
+            component: Pure::load("analytics".to_owned(), contract, runtime, dependency).await?,
         })
     }
 

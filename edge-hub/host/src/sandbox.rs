@@ -252,9 +252,9 @@ impl Sandbox {
                 .metrics
                 .snapshot(&source.name, source.current().digest)
         });
-        let policies = self.0.policies.iter().map(|policy| match policy {
+        let policies = self.0.policies.iter().flat_map(|policy| match policy {
             Policy::Moderation(moderation) => moderation.snapshot(),
-            Policy::Analytics(analytics) => analytics.snapshot(),
+            Policy::Analytics(analytics) => vec![analytics.snapshot()],
         });
         guests.chain(policies).collect()
     }

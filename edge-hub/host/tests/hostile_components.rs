@@ -41,6 +41,7 @@ impl Bench {
             },
             fail: FailPolicy::Open,
             reuse: 0,
+            before: Vec::new(),
         }
     }
 
@@ -90,7 +91,7 @@ async fn hostile_moderation_is_answered_by_the_fail_policy() {
         let verdict = moderation.review(message()).await.expect("open");
         assert_eq!(verdict.action, Action::Flag, "{name}");
         assert_eq!(verdict.scores[0].label, UNREVIEWED, "{name}");
-        assert_eq!(counter(&moderation.snapshot()), 1, "{name}");
+        assert_eq!(counter(&moderation.snapshot()[0]), 1, "{name}");
     }
 }
 

@@ -11,9 +11,9 @@ use crate::{
 
 #[rustfmt::skip]
 pub const CASES: &[Case] = &[
-    case!(spam_is_masked_for_everyone, "Frames of the server", "the text is replaced before anyone sees it (`[CENSORED BY AI]`) and the original is not kept"),
+    case!(spam_is_masked_for_everyone, "Frames of the server", "the text is replaced before anyone sees it (`[CENSORED BY AI]`); the original is stored nowhere"),
     case!(each_message_names_its_policy, "A conversation", r#""policy":"sha256:…""#),
-    case!(masked_over_http_alike, "Frames of the server", "the text is replaced before anyone sees it (`[CENSORED BY AI]`) and the original is not kept"),
+    case!(masked_over_http_alike, "Frames of the server", "the text is replaced before anyone sees it (`[CENSORED BY AI]`); the original is stored nowhere"),
     case!(edits_are_reviewed, "Frames of the server", "Edits and reactions are reviewed alike"),
     case!(what_is_reported_waits_once_for_each_user, "Moderators", "A user's second report of the same message is answered `done` and is nothing."),
     case!(reports_are_refused_that_say_nothing, "Moderators", "`reason` is `spam`, `harassment`, `hate`, `sexual`, `violence`, `self_harm`, `illegal` or `other`"),

@@ -15,6 +15,8 @@ const MIB: u64 = 1024 * KIB;
 pub const MAX_MEMORY_BYTES: u64 = 256 * MIB;
 const MAX_DEADLINE_MS: u64 = 10_000;
 const MAX_REUSE: u32 = 1_000_000;
+/// Moderators before the last one: each may take its time.
+const MAX_BEFORE: usize = 7;
 
 /// What one instance may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +68,10 @@ pub(super) struct RawDependencyLimits {
     deadline_ms: Option<Spanned<u64>>,
     fail: Option<Spanned<FailPolicy>>,
     reuse: Option<Spanned<u32>>,
+    /// Of a moderator that is asked before another one.
+    path: Option<Spanned<String>>,
+    #[serde(default)]
+    before: Vec<Spanned<RawDependencyLimits>>,
 }
 
 impl RawLimits {
@@ -151,6 +157,7 @@ pub(super) fn check_dependency(
             caps: DEPENDENCY,
             fail: FailPolicy::default(),
             reuse: 0,
+            before: Vec::new(),
         });
     };
     let reuse = match &raw.reuse {
@@ -182,5 +189,49 @@ pub(super) fn check_dependency(
             .map(|fail| *fail.get_ref())
             .unwrap_or_default(),
         reuse,
+        before: Vec::new(),
     })
+}
+
+/// The moderators that are asked before another one, each with its file.
+pub(super) fn check_chain<'r>(
+    locator: &Locator,
+    import: &str,
+    raw: Option<&'r RawDependencyLimits>,
+) -> Result<Vec<(&'r Spanned<String>, &'r RawDependencyLimits)>, FileError> {
+    let Some(raw) = raw else {
+        return Ok(Vec::new());
+    };
+    if let Some(path) = &raw.path {
+        return Err(locator.refuse(
+            path.span(),
+            "the file of a dependency does not stand here",
+            "write it under `[component.ID.dependencies]`",
+        ));
+    }
+    if let Some(first) = raw.before.first()
+        && (import != MODERATOR || raw.before.len() > MAX_BEFORE)
+    {
+        return Err(locator.refuse(
+            first.span(),
+            format!("at most {MAX_BEFORE} moderators can be asked before another one"),
+            "remove what is too much; only moderation has a chain",
+        ));
+    }
+    raw.before
+        .iter()
+        .map(|member| match &member.get_ref().path {
+            Some(path) if member.get_ref().before.is_empty() => Ok((path, member.get_ref())),
+            Some(path) => Err(locator.refuse(
+                path.span(),
+                "a member of a chain has no chain of its own",
+                "write all of them into one list, in the order in which they are asked",
+            )),
+            None => Err(locator.refuse(
+                member.span(),
+                "a member of a chain needs a file",
+                "write `path = \"moderator.wasm\"`",
+            )),
+        })
+        .collect()
 }

@@ -90,6 +90,44 @@ fn a_manifest_becomes_a_model() {
 }
 
 #[test]
+fn a_chain_of_moderators_has_files_and_caps_of_its_own() {
+    let with = |before: &str| {
+        let chain = format!("reuse = 100\nbefore = [{before}]");
+        parse(&MANIFEST.replace("reuse = 100", &chain))
+    };
+    let application = with(
+        "{ path = \"web.wasm\", deadline_ms = 50, fail = \"closed\" }, { path = \"hub.wasm\" }",
+    )
+    .expect("a manifest that can be honoured");
+    let moderation = application.components["hub"].moderation.clone();
+    let moderation = moderation.expect("a dependency");
+    assert!(moderation.path.ends_with("moderation.wasm"));
+    let [first, second] = &moderation.before[..] else {
+        panic!("{:?}", moderation.before)
+    };
+    assert!(first.path.ends_with("web.wasm") && second.path.ends_with("hub.wasm"));
+    assert_eq!(first.caps.deadline, Duration::from_millis(50));
+    assert_eq!((first.fail, first.reuse), (FailPolicy::Closed, 0));
+    assert_eq!(second.fail, FailPolicy::Open);
+    for (before, reason) in [
+        ("{ reuse = 5 }", "needs a file"),
+        ("{ path = \"none.wasm\" }", "does not exist"),
+        (
+            "{ path = \"web.wasm\", before = [{ path = \"web.wasm\" }] }",
+            "no chain of its own",
+        ),
+        (&"{ path = \"web.wasm\" },".repeat(8), "at most 7"),
+    ] {
+        let error = with(before).expect_err("it cannot be honoured");
+        assert!(error.to_string().contains(reason), "{before}: {error}");
+        assert_eq!(error.line, Some(40), "{before}: {error}");
+    }
+    let error = parse(&MANIFEST.replace("reuse = 100", "path = \"a.wasm\""));
+    let error = error.expect_err("it cannot be honoured").to_string();
+    assert!(error.contains("does not stand here"), "{error}");
+}
+
+#[test]
 fn given_values_win_over_defaults() {
     let folder = folder();
     let given = BTreeMap::from([

@@ -65,12 +65,11 @@ impl Explainer {
     /// It cannot be run here, imports something, or does not say why.
     pub async fn load(runtime: Arc<Runtime>, dependency: &Dependency) -> Result<Self, LoadError> {
         let contract = Contract {
-            name: "moderation",
             interface: EXPLAINER,
             function: "explain",
         };
         Ok(Self {
-            component: Pure::load(contract, runtime, dependency).await?,
+            component: Pure::load("moderation".to_owned(), contract, runtime, dependency).await?,
         })
     }
 

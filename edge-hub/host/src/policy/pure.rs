@@ -33,8 +33,6 @@ const MAX_ERROR_CHARACTERS: usize = 200;
 /// The function that a component is there for.
 #[derive(Clone, Copy)]
 pub(super) struct Contract {
-    /// For logs and figures.
-    pub name: &'static str,
     pub interface: &'static str,
     pub function: &'static str,
 }
@@ -80,7 +78,9 @@ where
     (I,): ComponentNamedList,
     (Result<O, String>,): ComponentNamedList,
 {
+    /// `name` is for logs and figures.
     pub async fn load(
+        name: String,
         contract: Contract,
         runtime: Arc<Runtime>,
         dependency: &Dependency,
@@ -92,7 +92,7 @@ where
             let prepare = move |runtime: &Runtime, path: &Path, component: Component| {
                 Prepared::check(contract, runtime, path, &component, &caps)
             };
-            let source = Source::load(contract.name, &runtime, &path, Box::new(prepare))?;
+            let source = Source::load(name, &runtime, &path, Box::new(prepare))?;
             Ok(Self {
                 runtime,
                 source,
@@ -157,6 +157,10 @@ where
             )),
             Err(error) => Err(warm.store.data_mut().guard.explain(&error)),
         }
+    }
+
+    pub fn name(&self) -> &str {
+        &self.source.name
     }
 
     pub fn digest(&self) -> Digest {

@@ -5,6 +5,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::{
     application::Caps,
+    sandbox::Digest,
     test_guests::{moderator, recorder, write},
 };
 
@@ -64,6 +65,7 @@ impl Bench {
             },
             fail,
             reuse,
+            before: Vec::new(),
         }
     }
 
@@ -73,6 +75,16 @@ impl Bench {
             .await
             .expect("a moderation component")
     }
+}
+
+fn build_of(moderation: &Moderation) -> Digest {
+    moderation.members[0].component.digest()
+}
+
+/// Of one that moderates alone.
+fn figures(moderation: &Moderation) -> ComponentMetrics {
+    let [figures] = moderation.snapshot().try_into().expect("one component");
+    figures
 }
 
 fn message() -> Message {
@@ -97,6 +109,83 @@ async fn a_verdict_names_the_build_that_decided() {
     assert_eq!(verdict.policy, Some(digest));
 }
 
+/// Each case: what the members do, in their order with their fail policies, what comes of it, and
+/// how many were asked.
+#[tokio::test]
+async fn the_first_that_masks_or_blocks_decides_then_the_first_that_flags() {
+    const FLAG: &str = "(i32.store8 (i32.const 1028) (i32.const 1)) (i32.const 1024)";
+    use FailPolicy::{Closed, Hold, Open};
+    let cases = [
+        (
+            vec![(ALLOW, Open), (ALLOW, Open)],
+            Ok((Action::Allow, ALLOW)),
+            2,
+        ),
+        (
+            vec![(BLOCK, Open), (ALLOW, Open)],
+            Ok((Action::Block, BLOCK)),
+            1,
+        ),
+        (
+            vec![(FLAG, Open), (ALLOW, Open)],
+            Ok((Action::Flag, FLAG)),
+            2,
+        ),
+        (
+            vec![(FLAG, Open), (BLOCK, Open)],
+            Ok((Action::Block, BLOCK)),
+            2,
+        ),
+        (
+            vec![(ALLOW, Open), (FLAG, Open)],
+            Ok((Action::Flag, FLAG)),
+            2,
+        ),
+        (
+            vec![(TRAP, Open), (ALLOW, Open)],
+            Ok((Action::Flag, TRAP)),
+            2,
+        ),
+        (
+            vec![(LOOP, Open), (BLOCK, Open)],
+            Ok((Action::Block, BLOCK)),
+            2,
+        ),
+        (
+            vec![(TRAP, Closed), (ALLOW, Open)],
+            Ok((Action::Block, TRAP)),
+            1,
+        ),
+        (vec![(TRAP, Hold), (ALLOW, Open)], Err(()), 1),
+    ];
+    for (number, (members, expected, asked)) in cases.into_iter().enumerate() {
+        let bench = Bench::new();
+        let mut chain: Vec<Dependency> = Vec::new();
+        for (place, (review, fail)) in members.into_iter().enumerate() {
+            let name = format!("member-{place}.wasm");
+            chain.push(Dependency {
+                path: write(bench.path(), &name, &moderator(review)),
+                ..bench.dependency(&moderator(review), fail, 0)
+            });
+        }
+        let mut last = chain.pop().expect("a member");
+        last.before = chain;
+        let moderation = Moderation::load(Arc::clone(&bench.runtime), &last)
+            .await
+            .expect("a chain");
+        let verdict = moderation.review(message()).await;
+        let found = verdict.map(|verdict| (verdict.action, verdict.policy));
+        let expected = expected.map(|(action, by)| {
+            let digest = Digest::of(&moderator(by)).to_string();
+            (action, Some(digest))
+        });
+        assert_eq!(found.map_err(|_| ()), expected, "case {number}");
+        let called = moderation.snapshot();
+        let called = called.iter().filter(|member| member.instantiations > 0);
+        assert_eq!(called.count(), asked, "case {number}");
+    }
+}
+
 #[tokio::test]
 async fn whatever_a_component_does_the_fail_policy_answers() {
     type Counter = fn(&ComponentMetrics) -> u64;
@@ -116,7 +205,7 @@ async fn whatever_a_component_does_the_fail_policy_answers() {
             assert_eq!(verdict.action, Action::Flag, "{name}");
             assert_eq!(verdict.scores[0].label, UNREVIEWED, "{name}");
             assert!(verdict.policy.is_some(), "{name}");
-            let metrics = moderation.snapshot();
+            let metrics = figures(&moderation);
             assert_eq!(
                 (counter(&metrics), metrics.instantiations),
                 (1, 1),
@@ -170,7 +259,7 @@ async fn an_instance_serves_as_many_calls_as_it_may() {
             let verdict = moderation.review(message()).await.expect("a verdict");
             assert_eq!(verdict.action, action, "reuse {reuse}");
         }
-        assert_eq!(moderation.snapshot().instantiations, instantiations);
+        assert_eq!(figures(&moderation).instantiations, instantiations);
     }
 }
 
@@ -232,14 +321,14 @@ async fn a_replaced_component_judges_the_next_message() {
     let after = moderation.review(message()).await.expect("a verdict");
     assert_eq!(after.action, Action::Block);
     assert_ne!(before.policy, after.policy);
-    assert_eq!(moderation.snapshot().swaps, 1);
+    assert_eq!(figures(&moderation).swaps, 1);
 }
 
 #[tokio::test]
 async fn a_broken_replacement_is_refused_and_the_old_one_stays() {
     let bench = Bench::new();
     let mut moderation = bench.moderation(ALLOW, FailPolicy::Closed, 0).await;
-    let digest = moderation.digest();
+    let digest = build_of(&moderation);
     let whole = moderator(BLOCK);
     for broken in [
         &b"not a component"[..],
@@ -250,11 +339,11 @@ async fn a_broken_replacement_is_refused_and_the_old_one_stays() {
         moderation = refreshed(moderation).await;
         let verdict = moderation.review(message()).await.expect("a verdict");
         assert_eq!(verdict.action, Action::Allow);
-        assert_eq!(moderation.digest(), digest);
+        assert_eq!(build_of(&moderation), digest);
     }
     write(bench.path(), "component.wasm", &whole);
     moderation = refreshed(moderation).await;
-    assert_eq!(moderation.digest(), Digest::of(&whole));
+    assert_eq!(build_of(&moderation), Digest::of(&whole));
 }
 
 async fn refreshed(moderation: Moderation) -> Moderation {
