@@ -12,9 +12,9 @@ use crate::{
 
 #[rustfmt::skip]
 pub const CASES: &[Case] = &[
-    case!(post_is_answered_with_the_ack, "HTTP", "201 and the `ack`; with a `type` it is an `edit`, `delete` or `react` with its fields"),
+    case!(post_is_answered_with_the_ack, "HTTP", "201 and the `ack`; with a `type` it is an `edit`, `delete`, `react` or `restore` with its fields"),
     case!(post_is_heard_over_websockets, "Protocol, version 1", "JSON text frames over a WebSocket at `/ws` with the subprotocol `clustertalk.v1`, and the same over HTTP."),
-    case!(changes_are_posted, "HTTP", "with a `type` it is an `edit`, `delete` or `react` with its fields"),
+    case!(changes_are_posted, "HTTP", "with a `type` it is an `edit`, `delete`, `react` or `restore` with its fields"),
     case!(read_on_from_a_position, "HTTP", "reads on from a position: `{room, position, head, recovered, reason, lost, more, messages}` as in `joined`; without `after` the newest"),
     case!(read_on_from_a_forged_position, "HTTP", "reads on from a position"),
     case!(read_back_from_a_number, "HTTP", "reads back from a number"),
