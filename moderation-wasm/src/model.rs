@@ -10,7 +10,7 @@ use crate::normalise::Normalised;
 use crate::verdict::{Finding, Label};
 
 /// The name that goes with a verdict, and the version of the format and of the features.
-pub const NAME: &str = "words-1";
+pub const NAME: &str = "words-2";
 
 /// What the model tells apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -59,12 +59,14 @@ pub type PerHead<T> = [T; Head::COUNT];
 
 /// Words that share a place of the table.
 pub const BUCKET: usize = 8;
-pub const BUCKETS: usize = 15_000;
-const BUCKET_BYTES: usize = BUCKET * (1 + Head::COUNT);
+pub const BUCKETS: usize = 22_500;
+/// A word has a byte of its hash, a byte for the first head, and half of one for each other.
+const WORD_BYTES: usize = 2 + (Head::COUNT - 1) / 2;
+const BUCKET_BYTES: usize = BUCKET * WORD_BYTES;
 
 /// The numbers before the table, as 32-bit floats.
 const HEADER_FLOATS: usize = Head::COUNT * 6 + Cue::COUNT * Head::COUNT;
-const MAGIC: &[u8; 8] = b"ctwords1";
+const MAGIC: &[u8; 8] = b"ctwords2";
 const HEADER_BYTES: usize = MAGIC.len() + HEADER_FLOATS * 4;
 pub const BYTES: usize = HEADER_BYTES + BUCKETS * BUCKET_BYTES;
 const _: () = assert!(BYTES <= 1 << 20);
@@ -87,8 +89,28 @@ pub struct Header {
     pub cues: [PerHead<f32>; Cue::COUNT],
 }
 
-/// A word's weights as they are kept: its logit by head, in steps.
-pub type Weights = PerHead<i8>;
+/// A word's weights: its logit by head, in steps. Each is one of the levels that [`level`] gives.
+pub type Weights = PerHead<i16>;
+
+/// The levels of four bits: few words weigh much for a rare label, and most weigh little, so the
+/// levels are squares.
+const SQUARES: [i16; 16] = [
+    0, 1, 4, 9, 16, 25, 36, 49, 0, -49, -36, -25, -16, -9, -4, -1,
+];
+/// The highest level of a head: the first has eight bits, since most of what is found is its own.
+pub const HIGHEST_LEVEL: PerHead<i16> = [127, 49, 49, 49, 49];
+
+/// The level nearest to a logit in steps.
+pub fn level(head: usize, steps: f32) -> i16 {
+    if head == 0 {
+        return steps.round().clamp(-127.0, 127.0) as i16;
+    }
+    let distance = |level: &i16| (f32::from(*level) - steps).abs();
+    let nearest = SQUARES
+        .into_iter()
+        .min_by(|a, b| distance(a).total_cmp(&distance(b)));
+    nearest.unwrap_or_default()
+}
 
 /// What was found for a head.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -239,9 +261,18 @@ impl<'a> Model<'a> {
         let (bucket, fingerprint) = place(hash);
         let bucket = &self.table[bucket * BUCKET_BYTES..][..BUCKET_BYTES];
         let (fingerprints, weights) = bucket.split_first_chunk::<BUCKET>()?;
+        let (first, others) = weights.split_first_chunk::<BUCKET>()?;
         let index = find(*fingerprints, fingerprint)?;
-        let weights = &weights[index * Head::COUNT..][..Head::COUNT];
-        Some(std::array::from_fn(|head| weights[head] as i8))
+        let (pairs, _) = others.as_chunks::<2>();
+        let [low, high] = *pairs.get(index)?;
+        let square = |bits: u8| SQUARES[usize::from(bits & 0xf)];
+        Some([
+            i16::from(first[index] as i8),
+            square(low),
+            square(low >> 4),
+            square(high),
+            square(high >> 4),
+        ])
     }
 }
 
@@ -338,10 +369,18 @@ pub fn write(header: &Header, table: &[[Option<(u8, Weights)>; BUCKET]]) -> Vec<
         bytes.extend(value.to_le_bytes());
     }
     for bucket in table {
-        bytes.extend(bucket.map(|place| place.map_or(0, |(fingerprint, _)| fingerprint)));
-        for place in bucket {
-            let weights = place.map_or([0; Head::COUNT], |(_, weights)| weights);
-            bytes.extend(weights.map(|weight| weight as u8));
+        let words = bucket.map(|place| place.unwrap_or((0, [0; Head::COUNT])));
+        bytes.extend(words.map(|(fingerprint, _)| fingerprint));
+        bytes.extend(words.map(|(_, weights)| weights[0] as u8));
+        let bits = |level: i16| {
+            SQUARES
+                .iter()
+                .position(|one| *one == level)
+                .unwrap_or_default() as u8
+        };
+        for (_, [_, others @ ..]) in words {
+            let [a, b, c, d] = others.map(bits);
+            bytes.extend([a | b << 4, c | d << 4]);
         }
     }
     bytes
@@ -375,11 +414,11 @@ mod tests {
         let hash = 0xdead_beef;
         let (bucket, fingerprint) = place(hash);
         let mut table = vec![[None; BUCKET]; BUCKETS];
-        table[bucket][5] = Some((fingerprint, [1, -1, 127, -127, 0]));
+        table[bucket][5] = Some((fingerprint, [-127, -1, 49, -49, 0]));
         let bytes = write(&header, &table);
         let model = Model::new(bytes.as_slice().try_into().expect("all of it"));
         assert_eq!(model.header(), header);
-        assert_eq!(model.weights(hash), Some([1, -1, 127, -127, 0]));
+        assert_eq!(model.weights(hash), Some([-127, -1, 49, -49, 0]));
         assert_eq!(model.weights(!hash), None);
     }
 

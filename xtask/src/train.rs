@@ -1,6 +1,9 @@
 //! `cargo xtask train`: the weights of the moderation component, from labelled lines.
 
-use std::{ffi::OsString, path::PathBuf};
+use std::{
+    ffi::OsString,
+    path::{PathBuf, absolute},
+};
 
 use anyhow::{Result, bail};
 use lexopt::prelude::*;
@@ -8,7 +11,7 @@ use lexopt::prelude::*;
 use crate::{process, project::Project, toolchain::cargo};
 
 pub const HELP: &str = "\
-Usage: cargo xtask train [--data DIR] [--check | --report]
+Usage: cargo xtask train [--data DIR] [--check | --report | --lines FILE]
 
 Trains the model of the moderation component, and writes moderation-wasm/model. It takes some
 minutes and one core; the same data give the same files, byte for byte.
@@ -16,6 +19,8 @@ minutes and one core; the same data give the same files, byte for byte.
   --data DIR   the labelled lines [default: ../shared/data]
   --check      writes nothing, and fails if a file is not what would be written
   --report     writes nothing, and prints the figures of the weights as they are
+  --lines FILE writes the lines that the figures are of, and what was made of each, to compare with
+               other moderators (moderation-wasm/train/compare.py)
 ";
 
 /// Where the data lie beside a checkout.
@@ -30,13 +35,14 @@ const FILES: &[&str] = &[
 
 pub fn run(project: &Project, arguments: Vec<OsString>) -> Result<()> {
     let mut data: Option<PathBuf> = None;
-    let mut task = None;
+    let mut task: Vec<OsString> = Vec::new();
     let mut parser = lexopt::Parser::from_args(arguments);
     while let Some(argument) = parser.next()? {
         match argument {
             Long("data") => data = Some(parser.value()?.into()),
-            Long("check") => task = Some("--check"),
-            Long("report") => task = Some("--report"),
+            Long("check") => task = vec!["--check".into()],
+            Long("report") => task = vec!["--report".into()],
+            Long("lines") => task = vec!["--lines".into(), absolute(parser.value()?)?.into()],
             other => return Err(other.unexpected().into()),
         }
     }

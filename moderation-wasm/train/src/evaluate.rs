@@ -87,7 +87,7 @@ pub enum By {
     Both,
 }
 
-fn score(one: &Judged, head: Head, by: By) -> f32 {
+pub fn score(one: &Judged, head: Head, by: By) -> f32 {
     match by {
         By::Model => one.logits[head as usize],
         // What is hateful or a threat is abuse, whichever of the heads says so.

@@ -22,7 +22,7 @@ impl Settings {
     /// Of all words, from nothing.
     pub fn first(seed: u64) -> Settings {
         Settings {
-            epochs: 6,
+            epochs: 8,
             rate: 0.1,
             decay: 1e-5,
             seed,
@@ -33,7 +33,7 @@ impl Settings {
     /// Of the words that were kept, from what was learned.
     pub fn second(seed: u64) -> Settings {
         Settings {
-            epochs: 3,
+            epochs: 4,
             rate: 0.04,
             seed: seed + 1,
             ..Settings::first(seed)

@@ -9,6 +9,7 @@ mod evaluate;
 mod examples;
 mod learn;
 mod lexicons;
+mod lines;
 mod metrics;
 mod random;
 mod sources;
@@ -29,7 +30,7 @@ use learn::Settings;
 use random::Random;
 
 const HELP: &str = "\
-Usage: clustertalk-moderation-train --data DIR [--out DIR | --check | --report]
+Usage: clustertalk-moderation-train --data DIR [--out DIR | --check | --report | --lines FILE]
 
 Trains the model of the moderation component from labelled lines, and measures it. The same data
 give the same files, byte for byte.
@@ -38,6 +39,8 @@ give the same files, byte for byte.
   --out DIR    where to write weights.bin, CARD.md, ATTRIBUTION.md [default: moderation-wasm/model]
   --check      writes nothing, and fails if a file is not what would be written
   --report     writes nothing, and prints the figures of the weights as they are built in
+  --lines FILE writes the lines that the figures are of, and what was made of each, as JSON lines:
+               to compare with other moderators
 ";
 
 /// Whatever is drawn at random is drawn by it: the templates, the disguises, the order of lines.
@@ -55,6 +58,7 @@ enum Task {
     Write(PathBuf),
     Check,
     Report,
+    Lines(PathBuf),
 }
 
 fn main() -> Result<()> {
@@ -69,6 +73,7 @@ fn main() -> Result<()> {
             Long("out") => task = Task::Write(parser.value()?.into()),
             Long("check") => task = Task::Check,
             Long("report") => task = Task::Report,
+            Long("lines") => task = Task::Lines(parser.value()?.into()),
             Long("help") | Short('h') => {
                 print!("{HELP}");
                 return Ok(());
@@ -94,6 +99,10 @@ fn main() -> Result<()> {
     for fold in FOLDS {
         let (_, judged) = train(corpus.fold(fold), fold.name, |split| split.unseen)?;
         unseen.push((fold.name, judged));
+    }
+    if let Task::Lines(path) = task {
+        return lines::write(&path, &judged, &unseen)
+            .with_context(|| format!("cannot write {}", path.display()));
     }
     let files = [
         (

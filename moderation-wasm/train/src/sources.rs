@@ -138,8 +138,7 @@ pub const SOURCES: &[Source] = &[
         "HKUST-KnowComp/MLMA_hate_speech",
         "MIT",
     )
-    .hate_annotated()
-    .weight(0.5),
+    .hate_annotated(),
     source(
         "paradetox",
         "ParaDetox (Logacheva et al. 2022)",

@@ -1,4 +1,4 @@
-//! From what was learned to the table of the component: the words that matter most, in a byte a head.
+//! From what was learned to the table of the component: the words that matter most, in few bits a head.
 
 use clustertalk_moderation_wasm::features::cues::Cue;
 use clustertalk_moderation_wasm::model::{self, BUCKET, BUCKETS, Head, Header, PerHead, Weights};
@@ -171,15 +171,14 @@ fn quantised(layout: &Layout, learner: &Learner) -> Table {
             .collect();
         sizes.sort_by(f32::total_cmp);
         // A few weights beyond the rest would make the steps of all others coarse.
-        sizes[places - 1 - places / 5000].max(1e-6) / 127.0
+        sizes[places - 1 - places / 5000].max(1e-6) / f32::from(model::HIGHEST_LEVEL[head])
     });
-    let byte = |weight: f32, step: f32| (weight / step).round().clamp(-127.0, 127.0) as i8;
     let mut buckets = vec![[None; BUCKET]; BUCKETS];
     for (place, kept) in layout.places.iter().enumerate() {
         if let Some((fingerprint, _)) = kept {
             let weights = learner.weights(place);
-            let bytes = std::array::from_fn(|head| byte(weights[head], step[head]));
-            buckets[place / BUCKET][place % BUCKET] = Some((*fingerprint, bytes));
+            let levels = std::array::from_fn(|head| model::level(head, weights[head] / step[head]));
+            buckets[place / BUCKET][place % BUCKET] = Some((*fingerprint, levels));
         }
     }
     let cues: [PerHead<f32>; Cue::COUNT] = learner.cues();

@@ -319,7 +319,7 @@ pub enum Policy {
         #[arg(value_name = "FILE")]
         file: PathBuf,
     },
-    /// Put a policy into the moderation component; an edge that runs takes it within a second.
+    /// Put a policy into the moderation component; an edge that runs takes it within seconds.
     Build(Build),
     /// Say what would become of a text, and why.
     Explain(Explain),

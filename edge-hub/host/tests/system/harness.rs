@@ -245,6 +245,15 @@ impl Site {
         site
     }
 
+    /// With moderators that are asked before moderation, as `before` stands in the manifest.
+    pub fn with_chain(before: &str) -> Self {
+        let site = Self::new();
+        let last = "fail = \"open\"\n";
+        let chain = format!("{last}before = [{before}]\n");
+        site.write_manifest(&MANIFEST.replace("fail = \"FAIL\"\n", &chain));
+        site
+    }
+
     pub fn write_manifest(&self, text: &str) {
         fs::write(self.path("spin.toml"), text).expect("a file");
     }

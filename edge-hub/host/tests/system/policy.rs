@@ -8,6 +8,7 @@ use tokio::{io::AsyncWriteExt, process::Command};
 use super::{
     client::Client,
     command_line::run,
+    components::from_text,
     harness::{COMPONENTS, RedisServer, Site, built, clustertalk, eventually, within},
     transcript::{self, Programs, Values},
 };
@@ -195,4 +196,71 @@ async fn a_policy_is_built_in_while_people_chat_and_taken_out_again() {
         })
         .await;
     }
+}
+
+#[tokio::test]
+async fn moderators_are_asked_one_after_the_other() {
+    let redis = RedisServer::start().await;
+    let site = Site::with_chain(
+        "{ path = 'house.wasm', memory_bytes = 8_388_608, deadline_ms = 50, fail = 'open' }, \
+         { path = 'second.wasm', memory_bytes = 8_388_608, deadline_ms = 50, fail = 'closed' }",
+    );
+    let policy = site.path("house.toml");
+    let house = "name = 'house'\nreplacement = '[house]'\n[deny]\nmask = ['zorblax']";
+    std::fs::write(&policy, house).expect("a file");
+    let mut build = clustertalk("policy");
+    build.arg("build").arg(&policy).arg("--component");
+    build.arg(built("moderation")).arg("--output");
+    let (code, _, error) = run(build.arg(site.path("house.wasm"))).await;
+    assert_eq!((code, error.as_str()), (0, ""));
+    std::fs::copy(built("moderation"), site.path("second.wasm")).expect("a copy");
+    std::fs::write(
+        site.path("moderation.wasm"),
+        from_text("moderation-second-build"),
+    )
+    .expect("a file");
+
+    let edge = site.edge(&redis).await;
+    let (mut ada, _) = Client::resume(edge.address, "ada", "general", None).await;
+    let mut said = async |id: &str, text: &str| {
+        ada.persist("general", id, text).await;
+        let is_mine = |frame: &Value| frame["type"] == "message" && frame["id"] == json!(id);
+        let message = ada.next_that("my message", is_mine).await;
+        (
+            message["text"].clone(),
+            message["moderation"]["policy"].clone(),
+        )
+    };
+    let replace = async |member: &str, name: &str| {
+        site.replace(member, &from_text(name));
+        eventually("the new build", async || {
+            let name = format!("moderation-{member}");
+            let swaps = edge.component_metric("swaps_total", &name).await;
+            (swaps > 0).then_some(())
+        })
+        .await;
+    };
+    // The first that masks decides; whom two would mask, the first of them.
+    let (text, by_house) = said("m1", "a zorblax").await;
+    assert_eq!(text, "[house]");
+    let (text, by_house_too) = said("m2", "This is spam").await;
+    assert_eq!((text, &by_house_too), (json!("[house]"), &by_house));
+    // What all before allow comes to the last.
+    let (text, by_last) = said("m3", "hello").await;
+    assert_eq!(text, "[SECOND BUILD]");
+    assert_ne!(by_last, by_house);
+
+    // A member is replaced by itself; of one that fails open, the next is asked.
+    replace("house", "moderation-trap").await;
+    let (text, by_second) = said("m4", "This is spam").await;
+    assert_eq!(text, "[CENSORED BY AI]");
+    assert!(by_second != by_house && by_second != by_last);
+    assert_eq!(
+        said("m5", "a zorblax").await,
+        (json!("[SECOND BUILD]"), by_last)
+    );
+    // One that fails closed blocks, and nobody behind it is asked.
+    replace("second", "moderation-error").await;
+    let answer = ada.say("general", "m6", "hello").await;
+    assert_eq!(answer["code"], "blocked", "{answer}");
 }
