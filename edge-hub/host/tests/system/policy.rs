@@ -250,6 +250,12 @@ async fn moderators_are_asked_one_after_the_other() {
     assert_eq!(text, "[SECOND BUILD]");
     assert_ne!(by_last, by_house);
 
+    // The command asks them all, too.
+    let line = json!({ "id": 1, "text": "a zorblax" }).to_string();
+    let (code, answers, error) = scored(&site, line.into_bytes()).await;
+    assert_eq!((code, answers.len()), (0, 1), "{error}");
+    assert_eq!(answers[0]["scores"]["denied"], 0.75, "{}", answers[0]);
+
     // A member is replaced by itself; of one that fails open, the next is asked.
     replace("house", "moderation-trap").await;
     let (text, by_second) = said("m4", "This is spam").await;

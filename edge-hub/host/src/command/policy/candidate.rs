@@ -87,14 +87,19 @@ impl Candidate {
     }
 }
 
-/// The application's moderation, or the given one with the caps of that.
+/// The application's moderation with those before it, or the given one alone with the caps of that.
 fn dependency(moderator: &Moderator, variables: &BTreeMap<String, String>) -> Result<Dependency> {
     let mut dependency = in_manifest(&moderator.manifest, variables)?;
     if let Some(component) = &moderator.component {
         dependency.path.clone_from(component);
+        dependency.before.clear();
     }
-    dependency.caps.deadline = TIME;
-    dependency.reuse = dependency.reuse.max(REUSE);
+    let mut before = std::mem::take(&mut dependency.before);
+    for member in before.iter_mut().chain([&mut dependency]) {
+        member.caps.deadline = TIME;
+        member.reuse = member.reuse.max(REUSE);
+    }
+    dependency.before = before;
     Ok(dependency)
 }
 
