@@ -120,12 +120,12 @@ pub(super) async fn serve<S: Service>(
     let wire = parts.io.into_inner();
     let taken = slot.lock().unwrap_or_else(PoisonError::into_inner).take();
     if let Some(Taken { handler, queue }) = taken {
-        // A task of its own, so that it is no larger than it needs to be.
+        // A task of its own, so that it is no larger than it needs to be. It does not hold the read
+        // buffer, of which even an empty part pins the whole.
         let limits = server.options.socket;
         let stream = wire.into_stream();
-        tokio::spawn(
-            async move { socket::run(stream, &parts.read_buf, queue, limits, handler).await },
-        );
+        let socket = socket::run(stream, &parts.read_buf, queue, limits, handler);
+        tokio::spawn(socket);
         return;
     }
     if let Err(error) = ended {
